@@ -1,0 +1,34 @@
+"""``idc env``: the shell environment in which `pulumi` and `ssh` work by hand on a centre."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+
+from idc.cli.common import add_centre, one_centre_folder, print_json
+from idc.engine import pulumi, toolchain
+from idc.engine.hosts import Hosts
+from idc.operate import context
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``idc env``."""
+    add_centre(parser, several=False)
+    parser.epilog = 'example: eval "$(idc env centres/reference/extranet)" && pulumi preview --stack tenant-tax'
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print ``export`` lines and connect the hosts, so that their engines answer by hand too."""
+    work = context.need(one_centre_folder(args.centre))
+    tools = toolchain.ensure(lambda text: sys.stderr.write(f"  {text}\n") and None)
+    values = {**tools.env(), **pulumi.shell_env(work.station), "IDC_SSH_CONFIG": str(work.station.folder / "ssh" / "config")}
+    hosts = Hosts(work.station, work.plan)
+    for name, error in hosts.connect([host.name for host in work.plan.hosts], 30.0).items():
+        sys.stderr.write(f"  {name}: {error.message}\n")
+    if args.json:
+        print_json({"ok": True, "env": values})
+    else:
+        for name, value in sorted(values.items()):
+            sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+    return 0

@@ -1,0 +1,92 @@
+"""``idc up``: build or change a centre until it is as declared."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from idc import model
+from idc.cli.common import add_centre, centre_folders, print_json
+from idc.errors import EngineError, IdcError, InputError, Problem
+from idc.operate.progress import Progress
+
+if TYPE_CHECKING:
+    from idc.operate.outcome import CentreOutcome
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``idc up``."""
+    add_centre(parser)
+    parser.add_argument("--lab", action="store_true", help="realise every host as a lab host, whatever its address")
+    parser.add_argument("--full", action="store_true", help="run every stack and role, also those that seem unchanged")
+    parser.add_argument("--no-verify", action="store_true", help="leave out the packets and tests at the end")
+    parser.epilog = "example: idc up\nexample: idc up centres/reference/extranet"
+
+
+def run(args: argparse.Namespace) -> int:
+    """All declarations are read before anything is touched; then each centre goes through its phases."""
+    folders = centre_folders(args.centre)
+    problems: list[Problem] = []
+    for folder in folders:
+        try:
+            model.load(folder)
+        except InputError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InputError(problems)
+
+    from idc.operate import outcome, up, verify
+
+    progress = Progress()
+    tools, ids = up.prepare(progress)
+    centres: list[outcome.CentreOutcome] = []
+    failure: IdcError | None = None
+    for folder in folders:
+        began = len(progress.phases)
+        progress.step(f"== {folder}")
+        try:
+            result = up.up(folder, tools, ids, progress, full=args.full, as_lab=args.lab)
+            report = None if args.no_verify else verify.after_up(result, progress)
+            centres.append(outcome.of(result, report, progress.phases[began:]))
+        except EngineError as error:
+            # Fabrics share nothing: one that fails does not keep the next from being built.
+            failure = error
+            centres.append(outcome.failed(folder, error, progress.phases[began:]))
+    if args.json:
+        print_json({"ok": all(c.ok for c in centres), "centres": [c.document() for c in centres]})
+    else:
+        _show(centres, progress)
+    if failure is not None or any(c.failed for c in centres):
+        return EngineError.exit_code
+    return 0 if all(c.ok for c in centres) else 1
+
+
+def _show(centres: Sequence[CentreOutcome], progress: Progress) -> None:
+    console = Console(soft_wrap=True)
+    sites = Table(title="Sites", title_justify="left")
+    for heading in ("centre", "site", "state", "address", "stage", "for"):
+        sites.add_column(heading, overflow="fold")
+    for centre in centres:
+        for row in centre.sites:
+            sites.add_row(centre.id, row.ref, row.state, row.address, row.stage, row.audience)
+    console.print(sites)
+    for centre in centres:
+        console.print(f"\n[bold]{centre.id}[/bold]: {centre.summary}")
+        for line in centre.proven:
+            console.print(f"  {line}", highlight=False)
+        for name, words in sorted(centre.failed.items()):
+            console.print(f"  [red]failed[/red] {name}: {words}", highlight=False)
+        for line in centre.browser_hint:
+            console.print(f"  {line}", highlight=False)
+    times = Table(title="Time", title_justify="left")
+    times.add_column("phase")
+    times.add_column("seconds", justify="right")
+    times.add_column("came to")
+    for phase in progress.phases:
+        times.add_row(phase.name, f"{phase.seconds:.1f}", phase.result)
+    times.add_row("in all", f"{sum(phase.seconds for phase in progress.phases):.1f}", "")
+    console.print(times)

@@ -1,0 +1,35 @@
+"""``idc verify``: prove a running centre with its live state and real packets."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from idc.cli.common import add_centre, centre_folders, print_json
+from idc.operate import context, verify
+from idc.operate.progress import Progress
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``idc verify``."""
+    add_centre(parser)
+    parser.add_argument("--passive", action="store_true", help="send no packets: look at the live state only")
+    parser.epilog = "example: idc verify centres/reference/extranet"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify each centre; 1 when anything was found or could not be looked at."""
+    progress = Progress()
+    documents: dict[str, object] = {}
+    ok = True
+    for folder in centre_folders(args.centre):
+        work = context.need(folder)
+        report = verify.run(work, progress, packets=not args.passive)
+        documents[work.plan.id] = report.to_document()
+        ok = ok and report.ok
+        if not args.json:
+            report.print(Console(soft_wrap=True))
+    if args.json:
+        print_json({"ok": ok, "centres": documents})
+    return 0 if ok else 1

@@ -1,0 +1,1 @@
+"""What an operator does with a centre: the phases of `up`, and closing, retiring, destroying."""

@@ -1,0 +1,109 @@
+"""Closing: rule sets pushed to hosts at once, and the conntrack entries of what was closed deleted.
+
+Opening is the firewall role's work. Closing must not wait for a whole role run, and is always allowed; the file it
+writes is the one the role writes, so the role finds nothing to change afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from idc import render
+from idc.engine.hosts import Hosts
+from idc.errors import EngineError
+from idc.plan.types import Flow, Plan, Vhost
+
+# On the host: check, swap, reload; then cut the connections that the new rules no longer allow.
+SCRIPT = r"""
+import json, os, subprocess, sys
+order = json.loads(sys.argv[1]) if len(sys.argv) > 1 else json.load(sys.stdin)
+target = "/etc/idc/firewall/ruleset.nft"
+changed = False
+try:
+    with open(target) as file:
+        old = file.read()
+except FileNotFoundError:
+    old = ""
+if old != order["ruleset"]:
+    new = target + ".new"
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(order["ruleset"]); file.flush(); os.fsync(file.fileno())
+    check = subprocess.run(["nft", "-c", "-f", new], capture_output=True, text=True)
+    if check.returncode:
+        sys.exit("nft refused the rule set: " + check.stderr.strip())
+    os.replace(new, target)
+    done = subprocess.run(["systemctl", "reload-or-restart", "idc-firewall.service"], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("idc-firewall.service: " + done.stderr.strip())
+    changed = True
+for words in order["cut"]:
+    subprocess.run(["conntrack", "-D", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(json.dumps({"changed": changed}))
+"""
+
+
+def same_flow(flow: Flow) -> tuple[object, ...]:
+    """What makes two flows the same on the wire."""
+    return (flow.source.networks, flow.destination.networks, flow.protocol, flow.port)
+
+
+def closed_flows(old: Plan | None, new: Plan) -> tuple[Flow, ...]:
+    """Flows of the old plan that the new one no longer has."""
+    if old is None:
+        return ()
+    kept = {same_flow(flow) for flow in new.flows}
+    return tuple(flow for flow in old.flows if same_flow(flow) not in kept)
+
+
+def closed_vhosts(old: Plan | None, new: Plan) -> tuple[Vhost, ...]:
+    """Vhosts of the old plan whose site the new one no longer shows on that listener."""
+    if old is None:
+        return ()
+    kept = {(vhost.visibility, vhost.site) for vhost in new.vhosts}
+    return tuple(vhost for vhost in old.vhosts if (vhost.visibility, vhost.site) not in kept)
+
+
+def _cuts(flows: Iterable[Flow]) -> list[list[str]]:
+    """conntrack selections (original direction) of the closed flows."""
+    cuts: list[list[str]] = []
+    for flow in flows:
+        for source in flow.source.networks:
+            for destination in flow.destination.networks:
+                cuts.append([
+                    "-f", "ipv4", "-p", flow.protocol, "--orig-src", str(source.network_address),
+                    "--mask-src", str(source.netmask), "--orig-dst", str(destination.network_address),
+                    "--mask-dst", str(destination.netmask), "--dport", str(flow.port),
+                ])  # fmt: skip
+    return cuts
+
+
+def affected_hosts(flows: Iterable[Flow]) -> list[str]:
+    """Hosts on either side of the flows, sorted."""
+    return sorted({end.host for flow in flows for end in (flow.source, flow.destination) if end.host})
+
+
+def push(hosts: Hosts, plan: Plan, names: Sequence[str], flows: Sequence[Flow], cut: Sequence[Flow]) -> dict[str, bool]:
+    """Load on each named host the plan's rule set with just ``flows``, and cut what ``cut`` names.
+
+    Returns per host whether its rule set changed. Raises EngineError for the first host that refused.
+    """
+    answers: Mapping[str, object] = hosts.run_each(
+        {
+            name: (
+                ["python3", "-c", SCRIPT],
+                json.dumps({"ruleset": render.firewall(plan, name, flows=tuple(flows)), "cut": _cuts(cut)}).encode(),
+            )
+            for name in names
+        },
+        deadline=30.0,
+    )
+    changed: dict[str, bool] = {}
+    for name, answer in answers.items():
+        if isinstance(answer, EngineError):
+            raise answer
+        if answer.returncode != 0:  # type: ignore[attr-defined]
+            words = answer.stderr.decode(errors="replace").strip()  # type: ignore[attr-defined]
+            raise EngineError(f"{name}: the flows could not be closed: {words}", host=name)
+        changed[name] = bool(json.loads(answer.stdout)["changed"])  # type: ignore[attr-defined]
+    return changed

@@ -1,0 +1,121 @@
+"""What a run works on: the declaration, its station, the plan it comes to and the plan that was last applied."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from idc import model, plan
+from idc.engine import files, images
+from idc.engine.station import Station
+from idc.errors import RefusedError
+from idc.model import Declaration
+from idc.plan import codec
+from idc.plan.lock import Lock
+from idc.plan.types import Plan
+
+
+@dataclass(frozen=True)
+class Work:
+    """One centre in one run. ``applied`` is None before the first `up` has finished."""
+
+    folder: Path
+    declaration: Declaration
+    station: Station
+    lock: Lock  # as it stands in the centre folder
+    next_lock: Lock  # as it will stand when the plan is applied
+    plan: Plan
+    applied: Plan | None
+    isolated: frozenset[str]
+
+    @property
+    def locks_folder(self) -> Path:
+        """Where the centre keeps what was allocated."""
+        return self.folder / "locks"
+
+    def record_allocation(self) -> None:
+        """Write what was allocated, before anything is built on it; slots stay those that serve."""
+        early = self.next_lock.keeping_slots(self.lock)
+        early.write(self.locks_folder)
+        early.write(self.station.folder / "locks")
+
+    def record_applied(self) -> None:
+        """The plan stands: write its lock, and the plan and the declaration's digest into the station."""
+        self.next_lock.write(self.locks_folder)
+        self.next_lock.write(self.station.folder / "locks")
+        self.station.record_applied(codec.dumps(self.plan), self.plan.declaration_digest, self.next_lock.serial)
+
+    def record_partial(self, plan: Plan) -> None:
+        """A plan that differs from the applied one only by what was closed or opened at once."""
+        files.write_atomic(self.station.folder / "applied" / "plan.json", codec.dumps(plan))
+
+
+def centre_id(declaration: Declaration) -> str:
+    """``reference.government-extranet``: the name of the station."""
+    return f"{declaration.centre.centre}.{declaration.centre.fabric}"
+
+
+def isolated_tenants(station: Station | None) -> frozenset[str]:
+    """Tenants that `idc isolate` has shut."""
+    file = station.folder / "isolated.json" if station else None
+    if file is None or not file.exists():
+        return frozenset()
+    return frozenset(json.loads(file.read_text()))
+
+
+def applied_plan(station: Station | None) -> Plan | None:
+    """The plan that was last applied whole, or None."""
+    file = station.folder / "applied" / "plan.json" if station else None
+    if file is None or not file.exists():
+        return None
+    return codec.loads(file.read_text())
+
+
+def image_ids(station_images: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Content id of each image: as built on this machine, or ``unbuilt:<fingerprint>`` where it is yet to be built."""
+    known = dict(station_images) if station_images is not None else dict(images.current().ids)
+    return {name: known.get(name) or f"unbuilt:{images.fingerprint(name)[:16]}" for name in images.image_names()}
+
+
+def load(folder: Path, *, create_station: bool, ids: Mapping[str, str] | None = None) -> Work | DryWork:
+    """Load a centre and plan it. With ``create_station`` its station is made where it is missing.
+
+    Raises InputError for what is wrong with the declaration, RefusedError for an older one or a vanished tenant.
+    """
+    declaration = model.load(folder)
+    name = centre_id(declaration)
+    station = Station.create(name) if create_station else Station.open(name)
+    lock = Lock.read(folder / "locks")
+    applied = applied_plan(station)
+    if station is not None:
+        station.check_not_older(declaration, lock)
+    isolated = isolated_tenants(station)
+    made, next_lock = plan.make(
+        declaration, lock, image_ids(ids), isolated=isolated, today=datetime.datetime.now(datetime.UTC).date()
+    )
+    if station is None:
+        return DryWork(folder, declaration, lock, next_lock, made)
+    return Work(folder, declaration, station, lock, next_lock, made, applied, isolated)
+
+
+@dataclass(frozen=True)
+class DryWork:
+    """A centre without a station: it can be planned and drawn, nothing more."""
+
+    folder: Path
+    declaration: Declaration
+    lock: Lock
+    next_lock: Lock
+    plan: Plan
+    applied: None = None
+
+
+def need(folder: Path) -> Work:
+    """The work on a centre that has been brought up before. Raises RefusedError where there is no station."""
+    work = load(folder, create_station=False)
+    if isinstance(work, DryWork):
+        raise RefusedError(f"{folder} has never been brought up from here", hint=f"`idc up {folder}`")
+    return work

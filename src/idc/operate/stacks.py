@@ -1,0 +1,145 @@
+"""Which Pulumi stacks need to run, with what input, and what came of it.
+
+A stack whose input is the one last applied, and whose resources stand on their engines with the labels of the plan, is
+not run at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from idc import plan as planning
+from idc.engine import files, lab, orphans
+from idc.engine.facts import HostFacts
+from idc.engine.hosts import Hosts
+from idc.engine.pulumi import PulumiRunner
+from idc.operate.context import Work
+from idc.operate.progress import Progress
+from idc.plan.types import Slot
+
+PARALLEL = 4  # stacks side by side; more only contend for two cores
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the stacks that ran came to."""
+
+    changes: int
+    summary: str
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def outgoing_slots(work: Work) -> dict[str, Slot]:
+    """Containers whose old slot must serve on until the new one has taken over: name -> the old slot."""
+    if work.applied is None:
+        return {}
+    slots: dict[str, Slot] = {}
+    for container in work.plan.containers:
+        old = work.applied.container_by_name.get(container.name)
+        if old is not None and container.blue_green and old.slot != container.slot and old.host == container.host:
+            slots[container.name] = old.slot
+    return slots
+
+
+def with_outgoing(work: Work) -> list[str]:
+    """Stacks in which a container is being replaced without an outage."""
+    names = outgoing_slots(work)
+    return sorted({work.plan.container_by_name[name].stack for name in names})
+
+
+def stack_input(work: Work, name: str, *, outgoing: bool = False) -> dict[str, Any]:
+    """Input of a stack's program. With ``outgoing`` the old slots stay alongside, as they were applied."""
+    return planning.stack_input(
+        work.plan,
+        name,
+        outgoing=outgoing_slots(work) if outgoing else {},
+        applied=work.applied if outgoing else None,
+    )
+
+
+def _applied_digests(work: Work) -> dict[str, str]:
+    file = work.station.folder / "applied" / "stacks.json"
+    return dict(json.loads(file.read_text())) if file.exists() else {}
+
+
+def _record(work: Work, digests: Mapping[str, str]) -> None:
+    merged = {**_applied_digests(work), **digests}
+    files.write_atomic(work.station.folder / "applied" / "stacks.json", json.dumps(merged, indent=1, sort_keys=True))
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    return planning.digest(document)
+
+
+def lab_unchanged(work: Work) -> bool:
+    """True when the lab's input was applied and its containers run on this machine."""
+    document = stack_input(work, "lab")
+    return _applied_digests(work).get("lab") == _digest(document) and lab.running(work.plan, work.station)
+
+
+def unchanged(work: Work, name: str, facts: Mapping[str, HostFacts]) -> bool:
+    """True when the stack's input was applied and all it made stands, runs, and nothing else carries its label."""
+    document = stack_input(work, name)
+    if name in with_outgoing(work) or _applied_digests(work).get(name) != _digest(document):
+        return False
+    expected: dict[str, set[str]] = {}
+    for kind, things in (("network", "networks"), ("volume", "volumes"), ("container", "containers")):
+        for thing in document[things]:
+            key = f"{kind}/{thing.get('docker_name', thing['name'])}"
+            expected.setdefault(thing["host"], set()).add(f"{key}={thing['labels']['idc.digest']}")
+    for host, seen in facts.items():
+        there = {f"{key}={digest}" for key, digest in seen.labelled("idc.stack", name).items()}
+        if there != expected.get(host, set()):
+            return False
+        if any(c.labels.get("idc.stack") == name and not c.running for c in seen.containers):
+            return False
+    return set(expected) <= set(facts)
+
+
+def run(
+    work: Work,
+    runner: PulumiRunner,
+    hosts: Hosts,
+    names: Sequence[str],
+    progress: Progress,
+    *,
+    outgoing: bool,
+    deadline: float,
+) -> Outcome:
+    """Write the inputs, clear what a dead run left on the engines, and run the stacks side by side."""
+    digests: dict[str, str] = {}
+    for name in names:
+        document = stack_input(work, name, outgoing=outgoing)
+        digests[name] = _digest(stack_input(work, name))
+        document["station"] = work.station.id
+        for host, entry in document["hosts"].items():
+            entry["docker_host"] = hosts.docker_host(host) if name != "lab" else "unix:///var/run/docker.sock"
+        files.write_atomic(work.station.folder / "plans" / f"{name}.json", json.dumps(document, sort_keys=True))
+    orphans.clear(work.station, hosts, names, progress.step)
+    total, done = len(names), 0
+
+    def on_event(stack: str, operation: str, what: str) -> None:
+        progress.step(f"{stack}: {operation} {what}")
+
+    results = runner.up(names, parallel=PARALLEL, deadline=deadline, on_event=on_event)
+    failed: dict[str, str] = {}
+    changes = created = updated = deleted = 0
+    for result in results:
+        done += 1
+        progress.advance(done, total, result.stack)
+        if result.ok:
+            if not (outgoing and result.stack in with_outgoing(work)):
+                _record(work, {result.stack: digests[result.stack]})
+        else:
+            failed[result.stack] = result.error
+        created += result.created
+        updated += result.updated + result.replaced
+        deleted += result.deleted
+    changes = created + updated + deleted
+    words = [f"{len(results) - len(failed)} of {total} stacks", f"{changes} changes"]
+    if changes:
+        words.append(f"({created} created, {updated} changed, {deleted} deleted)")
+    return Outcome(changes, " ".join([f"{words[0]}, {words[1]}", *words[2:]]), failed)
