@@ -1,0 +1,8 @@
+"""The plan: everything a declaration comes to, as pure data. ``make`` makes it, the rest reads it."""
+
+from __future__ import annotations
+
+from idc.plan.codec import digest
+from idc.plan.stacks import stack_input
+
+__all__ = ["digest", "stack_input"]

@@ -7,7 +7,7 @@ order of the files never shows. Units: memory and disk in bytes, bandwidth in bi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -39,7 +39,10 @@ class Interface:
 
 @dataclass(frozen=True)
 class Host:
-    """A machine with a Docker engine. ``blocks`` are the address blocks its segments are cut from; the others route them to it."""
+    """A machine with a Docker engine.
+
+    ``blocks`` are the address blocks its segments are cut from; the other hosts route them to it.
+    """
 
     name: str
     number: int
@@ -182,12 +185,21 @@ class Secret:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One side of a flow: a reference and the addresses it stands for. ``host`` is None outside the hosts (internet, clients)."""
+    """One side of a flow: a reference and the addresses it stands for.
+
+    ``host`` is None outside the hosts (internet, clients).
+    """
 
     ref: str  # "tenant/tax/site/file", "service/edge", "internet", "zone/…", or an address range
     segment: str  # "" when it isn't a segment
     host: str | None
     networks: tuple[IPv4Network, ...]
+    via: str = ""  # where host is None: the host by whose outer interface these addresses come and go
+
+    @property
+    def filtering_host(self) -> str:
+        """The host that filters this side's packets: its own, or the one through which it enters and leaves."""
+        return self.host or self.via
 
 
 @dataclass(frozen=True)
@@ -208,6 +220,11 @@ class Flow:
     def id(self) -> str:
         """``from -> to : protocol/port`` in references."""
         return f"{self.source.ref} -> {self.destination.ref} : {self.protocol}/{self.port}"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Hosts whose rule sets must let it pass."""
+        return frozenset({self.source.filtering_host, self.destination.filtering_host} - {""})
 
 
 @dataclass(frozen=True)
@@ -263,6 +280,18 @@ class Bandwidth:
 
 
 @dataclass(frozen=True)
+class Reservation:
+    """What of a host's capacity is set aside for a tenant (its share on that host) or for a platform service."""
+
+    owner: str  # "tenant/tax", "service/edge"
+    host: str
+    cpus: float
+    memory: int
+    disk: int
+    bandwidth: int  # bit/s of the host's uplink
+
+
+@dataclass(frozen=True)
 class Site:
     """A site as people know it: what status and the portal page show."""
 
@@ -304,7 +333,16 @@ class Stack:
 
     name: str  # "lab", "platform", "tenant-tax"
     kind: Literal["lab", "platform", "tenant"]
-    hosts: tuple[str, ...]  # engines it provisions on
+    hosts: tuple[str, ...]  # engines it provisions on; ("machine",) for the lab: this machine's own
+
+
+@dataclass(frozen=True)
+class StackContent:
+    """What one stack provisions."""
+
+    segments: tuple[Segment, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    containers: tuple[Container, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -331,6 +369,8 @@ class Plan:
     stacks: tuple[Stack, ...]
     services: Mapping[str, tuple[str, ...]]  # service -> hosts
     declaration_digest: str = ""
+    reservations: tuple[Reservation, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)  # lab only: short name -> content id of lab-host, client
 
     @property
     def id(self) -> str:
@@ -356,6 +396,35 @@ class Plan:
     def container_by_name(self) -> Mapping[str, Container]:
         """Containers by name."""
         return {container.name: container for container in self.containers}
+
+    @cached_property
+    def stack_by_name(self) -> Mapping[str, Stack]:
+        """Stacks by name."""
+        return {stack.name: stack for stack in self.stacks}
+
+    @cached_property
+    def _content(self) -> Mapping[str, StackContent]:
+        segments: dict[str, list[Segment]] = {}
+        volumes: dict[str, list[Volume]] = {}
+        containers: dict[str, list[Container]] = {}
+        for segment in self.segments:
+            segments.setdefault(segment.stack, []).append(segment)
+        for volume in self.volumes:
+            volumes.setdefault(volume.stack, []).append(volume)
+        for container in self.containers:
+            containers.setdefault(container.stack, []).append(container)
+        return {
+            stack.name: StackContent(
+                tuple(segments.get(stack.name, ())),
+                tuple(volumes.get(stack.name, ())),
+                tuple(containers.get(stack.name, ())),
+            )
+            for stack in self.stacks
+        }
+
+    def stack_content(self, name: str) -> StackContent:
+        """What a stack provisions on the hosts' engines (nothing for the lab's)."""
+        return self._content[name]
 
     def on(self, host: str) -> Iterator[Container]:
         """Containers of one host."""
