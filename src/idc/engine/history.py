@@ -1,0 +1,149 @@
+"""What a station has applied, and the refusals that follow from it: no older declaration, no vanished tenant.
+
+``applied/plan.json`` is the plan that stands; ``applied/history.json`` lists what was applied, oldest first. A
+declaration is older when its locks are, when git says so, or when it was applied before and something else after it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from idc.engine import files
+from idc.errors import EngineError, RefusedError
+
+if TYPE_CHECKING:
+    from idc.model import Declaration
+    from idc.plan.lock import Lock
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One entry of the history."""
+
+    time: str  # ISO 8601, with offset
+    declaration: str  # its digest
+    serial: int  # of the locks that came with it
+    commit: str = ""  # last commit that touched the centre folder, when that is in a git work tree
+
+
+def read(station: Path) -> tuple[Applied, ...]:
+    """All that was applied, oldest first."""
+    file = station / "applied" / "history.json"
+    if not file.exists():
+        return ()
+    try:
+        return tuple(Applied(**entry) for entry in json.loads(file.read_text()))
+    except (ValueError, TypeError) as error:
+        raise EngineError(f"{file} is damaged: {error}", hint="restore it from a backup of the station") from error
+
+
+def record(station: Path, plan: str, declaration: str, serial: int, centre_folder: Path | None) -> None:
+    """Remember a plan (as text) that stands whole. The locks are in the centre folder already: a run that dies in
+    between leaves a folder that is newer than the station, never one that would be refused as older."""
+    files.write_atomic(station / "applied" / "plan.json", plan)
+    known = read(station)
+    commit = last_commit(centre_folder) if centre_folder else ""
+    entry = Applied(datetime.now().astimezone().isoformat(timespec="seconds"), declaration, serial, commit)
+    if known and (known[-1].declaration, known[-1].serial) == (declaration, serial):
+        known = known[:-1]  # the same again: only the time moves on
+    text = json.dumps([asdict(item) for item in (*known, entry)], indent=1)
+    files.write_atomic(station / "applied" / "history.json", text + "\n")
+
+
+def check_not_older(station: Path, declaration: Declaration, lock: Lock, *, deliberate: bool = False) -> None:
+    """Refuse a declaration that is older than the one last applied. With ``deliberate`` a return to an earlier content
+    is meant, and only stale or missing locks are refused. Raises RefusedError."""
+    known = read(station)
+    if not known:
+        return
+    last = known[-1]
+    where = declaration.folder / "locks"
+    copy = f"cp -a {station / 'locks'}/. {where}/"
+    if lock.serial == 0 and last.serial > 0:
+        raise RefusedError(f"{where} is missing, but this centre was applied before (serial {last.serial})",
+                           hint=f"bring it back from version control, or from the station: {copy}")  # fmt: skip
+    if lock.serial < last.serial:
+        raise RefusedError(
+            f"{declaration.folder} is older than what was last applied ({last.time}): "
+            f"its locks have serial {lock.serial}, the station has {last.serial}",
+            hint=f"update the folder; if only its locks are stale: {copy}",
+        )
+    if deliberate or declaration.digest == last.declaration:
+        return
+    age = _age_by_git(declaration.folder, last.commit)
+    if age == "older":
+        raise RefusedError(f"{declaration.folder} is at a commit before the one last applied ({last.commit[:12]})",
+                           hint="update the work tree; to go back on purpose, commit the change as a new one")  # fmt: skip
+    earlier = next((item for item in reversed(known[:-1]) if item.declaration == declaration.digest), None)
+    if earlier is not None and age != "newer":
+        raise RefusedError(
+            f"{declaration.folder} says what was applied at {earlier.time}, and something newer was applied since ({last.time})",
+            hint="update the folder; to go back on purpose, commit the change as a new one in version control",
+        )
+
+
+def check_none_vanished(station: Path, declaration: Declaration) -> None:
+    """Absence never destroys: refuse when a tenant that was built has no file any more and was not retired.
+
+    Raises RefusedError that names each.
+    """
+    declared = {spec.tenant for spec in declaration.tenants}
+    gone = sorted(known_tenants(station) - declared - retired_tenants(station))
+    if not gone:
+        return
+    missing = [str(declaration.folder / "tenants" / f"{tenant}.yaml") for tenant in gone]
+    raise RefusedError(
+        f"{', '.join(missing)} {'has' if len(gone) == 1 else 'have'} vanished, but {', '.join(gone)} still runs here",
+        hint="bring the file back; to let a tenant go, write `state: retiring` in it and run `idc retire TENANT`",
+    )
+
+
+def known_tenants(station: Path) -> frozenset[str]:
+    """Tenants of the applied plan, and those that got an allocation from a run that did not come to its end."""
+    found = {file.stem for file in (station / "locks").glob("*.yaml")} - {"platform"}
+    plan = station / "applied" / "plan.json"
+    if plan.exists():
+        try:
+            found |= {str(tenant["id"]) for tenant in json.loads(plan.read_text())["tenants"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise EngineError(f"{plan} is damaged: {error}", hint="restore it from a backup of the station") from error
+    return frozenset(found)
+
+
+def retired_tenants(station: Path) -> frozenset[str]:
+    """Tenants that `idc retire` has closed for good."""
+    file = station / "retired.json"
+    return frozenset(json.loads(file.read_text())) if file.exists() else frozenset()
+
+
+def last_commit(folder: Path) -> str:
+    """The last commit that touched this folder; empty outside a git work tree (or without git)."""
+    done = _git(folder, "log", "-1", "--format=%H", "--", ".")
+    return done.stdout.strip() if done is not None and done.returncode == 0 else ""
+
+
+def _age_by_git(folder: Path, applied: str) -> Literal["older", "newer", "unknown"]:
+    """How the folder's last commit stands to the applied one."""
+    now = last_commit(folder) if applied else ""
+    if not now or now == applied:
+        return "unknown"
+    if _is_ancestor(folder, applied, now):
+        return "newer"
+    return "older" if _is_ancestor(folder, now, applied) else "unknown"
+
+
+def _is_ancestor(folder: Path, ancestor: str, descendant: str) -> bool:
+    done = _git(folder, "merge-base", "--is-ancestor", ancestor, descendant)
+    return done is not None and done.returncode == 0
+
+
+def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
+    try:
+        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None

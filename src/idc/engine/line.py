@@ -1,0 +1,152 @@
+"""One host's line: an SSH master with the host's engine socket forwarded, shared by everything that goes to the host.
+
+The master outlives idc by a minute at most (ControlPersist), however idc ends. While idc runs, a `cat` on the host holds
+the line open and answers at once whether it still carries; it ends by itself when idc is gone and its input closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from idc.engine import ssh
+from idc.engine.processes import Processes, kill_session
+
+ENGINE_SOCKET: Final = "/var/run/docker.sock"
+_PROBE_SECONDS: Final = 3.0
+_RETRY_SECONDS: Final = 0.3
+
+
+class Line:
+    """The line to one host, opened when first needed. Not for use by two threads at once."""
+
+    def __init__(self, host: str, config: Path, runtime: Path, processes: Processes) -> None:
+        self.host = host
+        self.socket = runtime / f"{host}.sock"
+        self._control = runtime / f"{host}.ctl"
+        self._lock = runtime / f"{host}.lock"
+        self._config = config
+        self._processes = processes
+        self._lifeline: subprocess.Popen[bytes] | None = None
+
+    def open(self, deadline: float, *, patient: bool, public_key: str) -> None:
+        """Make sure that the line carries. ``deadline`` is a monotonic time; ``patient`` tries again until then (a lab
+        host that has only just started). Raises Unreachable."""
+        if self._carries():
+            return
+        with self._alone():
+            if self._control.exists() and self.socket.exists() and self._hold(deadline):
+                return
+            end_masters(self._control)
+            self._remove_sockets()
+            while True:
+                words = self._start_master(deadline)
+                if words is None and self._hold(deadline):
+                    return
+                left = deadline - time.monotonic()
+                if left <= _RETRY_SECONDS or not patient or ssh.is_final(words or ""):
+                    raise ssh.unreachable(self.host, words or "the connection broke at once", public_key)
+                time.sleep(_RETRY_SECONDS)
+
+    def let_go(self) -> None:
+        """Stop holding the line; its master ends by itself a minute after the last session."""
+        if self._lifeline is not None:
+            assert self._lifeline.stdin and self._lifeline.stdout
+            with contextlib.suppress(OSError):
+                self._lifeline.stdin.close()
+            self._lifeline.stdout.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._lifeline.wait(1.0)
+            kill_session(self._lifeline)
+            self._lifeline.wait()
+            self._lifeline = None
+
+    def end(self) -> None:
+        """End the line's master at once, whoever else uses it."""
+        self.let_go()
+        end_masters(self._control)
+        self._remove_sockets()
+        self._lock.unlink(missing_ok=True)
+
+    # -- the master --------------------------------------------------------------------------------------------------
+
+    def _start_master(self, deadline: float) -> str | None:
+        """None when it runs, else what ssh said. ssh goes to the background once the host let it in."""
+        output = self._processes.run(
+            [
+                "ssh", "-F", str(self._config), "-M", "-N", "-S", str(self._control),
+                "-o", "ExitOnForwardFailure=yes", "-o", "StreamLocalBindUnlink=yes",
+                "-L", f"{self.socket}:{ENGINE_SOCKET}", self.host,
+            ],
+            deadline - time.monotonic(),
+        )  # fmt: skip
+        if output.returncode == 0:
+            return None
+        if output.returncode is None:
+            return "no answer in time"
+        return output.stderr.decode(errors="replace").strip() or f"ssh ended with code {output.returncode}"
+
+    def _remove_sockets(self) -> None:
+        self._control.unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        # Two masters for one control socket would be started by two idc at once: the second never comes back.
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    # -- the lifeline ------------------------------------------------------------------------------------------------
+
+    def _hold(self, deadline: float) -> bool:
+        self.let_go()
+        self._lifeline = subprocess.Popen(
+            ["ssh", "-F", str(self._config), "-S", str(self._control), self.host, "cat"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        if self._carries(min(max(deadline - time.monotonic(), 0.1), _PROBE_SECONDS)):
+            return True
+        self.let_go()
+        return False
+
+    def _carries(self, seconds: float = _PROBE_SECONDS) -> bool:
+        """Send a byte to the host and see it come back."""
+        line = self._lifeline
+        if line is None or line.poll() is not None:
+            return False
+        assert line.stdin and line.stdout
+        try:
+            line.stdin.write(b"\n")
+            line.stdin.flush()
+            ready, _, _ = select.select([line.stdout], [], [], seconds)
+            return bool(ready) and os.read(line.stdout.fileno(), 1) != b""
+        except OSError:
+            return False
+
+
+def end_masters(control: Path) -> None:
+    """End the SSH masters whose control socket is this file, or lies in this folder. They name it in their title."""
+    wanted = str(control).encode()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            title = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if title.startswith(b"ssh") and wanted in title:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(entry.name), signal.SIGKILL)

@@ -1,0 +1,95 @@
+"""Programs run with a deadline, in a session of their own, so that nothing they started is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from idc.errors import EngineError
+
+Key = TypeVar("Key")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a program ended. ``returncode`` is None when its deadline passed and it was killed."""
+
+    returncode: int | None
+    stdout: bytes
+    stderr: bytes
+
+
+class Processes:
+    """The programs that run now; all of them can be ended at once."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._guard = threading.Lock()
+
+    def run(self, argv: Sequence[str], deadline: float, stdin: bytes = b"") -> Output:
+        """Run a program to its end or its deadline (seconds)."""
+        # A session of its own: Ctrl-C reaches idc alone, and a kill reaches all that the program has started.
+        process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+        with self._guard:
+            self._running.add(process)
+        try:
+            stdout, stderr = process.communicate(stdin, timeout=max(deadline, 0.1))
+            return Output(process.returncode, stdout, stderr)
+        except subprocess.TimeoutExpired:
+            kill_session(process)
+            stdout, stderr = process.communicate()
+            return Output(None, stdout, stderr)
+        except BaseException:
+            kill_session(process)
+            process.wait()
+            raise
+        finally:
+            with self._guard:
+                self._running.discard(process)
+
+    def end_all(self) -> None:
+        """End whatever runs now."""
+        with self._guard:
+            for process in self._running:
+                kill_session(process)
+
+
+def kill_session(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program that was started in a session of its own, with all that it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def side_by_side(
+    work: Mapping[Key, Callable[[], Result]], on_interrupt: Callable[[], None] = lambda: None, limit: int = 32
+) -> dict[Key, Result | EngineError]:
+    """Do independent work in threads; an EngineError stands in its place in the result.
+
+    On anything else (Ctrl-C) ``on_interrupt`` is called, so that no thread is waited for in vain, and it is raised.
+    """
+    if not work:
+        return {}
+    results: dict[Key, Result | EngineError] = {}
+    with ThreadPoolExecutor(max_workers=min(limit, len(work))) as pool:
+        futures = {key: pool.submit(task) for key, task in work.items()}
+        try:
+            for key, future in futures.items():
+                try:
+                    results[key] = future.result()
+                except EngineError as error:
+                    results[key] = error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            on_interrupt()
+            raise
+    return results
