@@ -1,0 +1,18 @@
+#!/bin/sh
+# Units on and off, and nothing in the image that would make two hosts alike. $1: the root of the image.
+set -eu
+root=$1
+
+rm -f "$root"/etc/ssh/ssh_host_*
+: > "$root/etc/machine-id"
+rm -f "$root/var/lib/dbus/machine-id"
+rm -f "$root/etc/apt/sources.list"
+
+chroot "$root" systemctl enable --quiet idc-firewall.service ssh.service docker.service containerd.service
+# Of no use, or harmful, in a container: consoles, device handling, timers that fetch, Debian's own rule set loader.
+chroot "$root" systemctl mask --quiet \
+    getty.target console-getty.service systemd-udevd.service systemd-udev-trigger.service \
+    systemd-modules-load.service systemd-logind.service systemd-timesyncd.service systemd-networkd.service \
+    nftables.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
+    sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount sys-fs-fuse-connections.mount \
+    dev-hugepages.mount dev-mqueue.mount proc-sys-fs-binfmt_misc.automount

@@ -1,0 +1,241 @@
+"""Images on engines: built on this machine, remembered by content id, copied to the engines that run them."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from idc import paths
+from idc.engine import apt, stream
+from idc.engine.files import make_folder, write_atomic
+from idc.engine.imagebuild import Progress, Workshop
+from idc.engine.recipes import BASE, fingerprint, image_names, recipe, tag
+from idc.errors import BusyError, EngineError, ToolError, Unreachable
+
+__all__ = ["ImagesLock", "ensure", "fingerprint", "image_names", "missing", "transfer"]
+
+_FORMAT = 1
+_SIDE_BY_SIDE = 2  # builds at once: more would only contend, unpacking is bound by the processor
+_WAIT_FOR_OTHER = 1800.0  # seconds that a second run waits for the first one's builds
+_ANSWER = 20.0  # seconds an engine has to answer a question
+_REMEMBERING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class ImagesLock:
+    """Which images this machine has: an input of the plan."""
+
+    ids: Mapping[str, str]  # short name ("edge") -> image id ("sha256:…")
+
+
+def ensure(names: Iterable[str], progress: Progress) -> ImagesLock:
+    """The ids of these images, built first where this machine's engine lacks them; unchanged recipes are not rebuilt.
+
+    ``progress`` gets words and the share of the whole that is done. Raises ToolError when a build fails (its log is
+    named), BusyError when another run builds for too long.
+    """
+    wanted = sorted(set(names))
+    for name in wanted:
+        recipe(name)  # an unknown name is an error before anything is built
+    ids = _known(wanted)
+    if len(ids) < len(wanted):
+        with _only_one() as lock_fd:
+            ids = _known(wanted)  # another run may have built them meanwhile
+            absent = [name for name in wanted if name not in ids]
+            if absent and BASE not in absent and not _known([BASE]):
+                absent.append(BASE)
+            ids |= _build(absent, lock_fd, progress)
+    progress(f"{len(wanted)} images present", 1.0)
+    return ImagesLock(MappingProxyType({name: ids[name] for name in wanted}))
+
+
+def missing(docker_host: str, wanted: Mapping[str, str]) -> list[str]:
+    """Names of the wanted images (name -> id) that are not on that engine. Raises Unreachable when it does not answer."""
+    there = {image.id for image in _inspect(sorted(set(wanted.values())), docker_host)}
+    return sorted(name for name, identity in wanted.items() if identity not in there)
+
+
+def transfer(docker_host: str, wanted: Mapping[str, str], progress: Progress) -> None:
+    """Copy what is missing to that engine: all in one stream, so that layers in common go once. Ids are verified.
+
+    Raises EngineError, with the engine's own words, when it fails or nothing moves for a while.
+    """
+    names = missing(docker_host, wanted)
+    if names:
+        host = _host_name(docker_host)
+        sources = {image.id: image for image in _inspect(sorted({wanted[name] for name in names}))}
+        if gone := [name for name in names if wanted[name] not in sources]:
+            raise EngineError(f"this machine no longer has the images {', '.join(gone)}", hint="run the same command again")
+        references = [image.tags[0] if image.tags else image.id for image in sources.values()]
+        stream.copy(references, docker_host, host, progress, sum(image.size for image in sources.values()))
+        if absent := missing(docker_host, wanted):
+            raise EngineError(
+                f"{host}: after copying, these images are not there under their ids: {', '.join(absent)}",
+                hint="both engines must keep images the same way (storage driver); see `docker info` on both",
+                host=host,
+            )
+    progress(f"{len(wanted)} images present", 1.0)
+
+
+@dataclass(frozen=True)
+class _Image:
+    """What an engine says of one of its images."""
+
+    id: str
+    tags: tuple[str, ...]
+    size: int
+
+
+def _inspect(references: Sequence[str], docker_host: str = "") -> list[_Image]:
+    """Those of the images (ids or tags) that an engine has; by default this machine's. Raises Unreachable."""
+    if not references:
+        return []
+    host = _host_name(docker_host)
+    where = ["--host", docker_host] if docker_host else []
+    command = ["docker", *where, "image", "inspect", "--format", '{{.Id}} {{.Size}} {{range .RepoTags}}{{.}} {{end}}', *references]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER, check=False, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired as error:
+        message = f"{host}: the Docker engine did not answer within {_ANSWER:.0f} s"
+        raise Unreachable(message, hint="is it paused, or the host overloaded?", host=host) from error
+    except FileNotFoundError as error:
+        raise ToolError("there is no `docker` program on this machine", hint="apt-get install docker.io") from error
+    others = [line for line in done.stderr.splitlines() if line.strip() and "no such image" not in line.lower()]
+    if done.returncode and others:
+        raise Unreachable(f"{host}: the Docker engine cannot be asked: {others[-1]}", hint="is it running?", host=host)
+    found = [line.split() for line in done.stdout.splitlines() if line.startswith("sha256:")]
+    return list({identity: _Image(identity, tuple(tags), int(size)) for identity, size, *tags in found}.values())
+
+
+def _known(names: Sequence[str]) -> dict[str, str]:
+    """Ids of the images that are built already: as the lock says, or, where the lock was lost, by the tag."""
+    remembered = _read_lock()
+    tags = {name: tag(name) for name in names}
+    there = _inspect(sorted({*tags.values(), *(identity for _, identity in remembered.values())}))
+    ids = {image.id for image in there}
+    by_tag = {one: image.id for image in there for one in image.tags}
+    known = {}
+    for name in names:
+        recorded, identity = remembered.get(name, ("", ""))
+        if recorded == fingerprint(name) and identity in ids:
+            known[name] = identity
+        elif tags[name] in by_tag:
+            known[name] = by_tag[tags[name]]
+    return known
+
+
+def _build(names: Sequence[str], lock_fd: int, progress: Progress) -> dict[str, str]:
+    """Build images, the base before the others, those two at a time; each is in the lock as soon as it is there."""
+    if not names:
+        return {}
+    if os.geteuid():
+        raise ToolError(f"building the images {', '.join(names)} takes root", hint="run idc as root (sudo)")
+    logs = make_folder(_folder() / "logs")
+    scratch = Path("/var/tmp")  # /tmp may be small memory; apt's own user must be able to enter
+    prefix = f"idc-images-{hashlib.sha256(str(_folder()).encode()).hexdigest()[:8]}-"
+    for leftover in scratch.glob(f"{prefix}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=scratch))
+    folder.chmod(0o711)
+    shares = _Shares(names, progress)
+    workshop = Workshop(folder, logs, lock_fd, apt.read())
+
+    def one(name: str, base: Path | None) -> str:
+        identity = workshop.build(recipe(name), base, shares.of(name))
+        _remember(name, identity)
+        return identity
+
+    try:
+        built = {BASE: one(BASE, None)} if BASE in names else {}
+        if others := [name for name in names if name != BASE]:
+            base = workshop.base_layer()
+            with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+                try:
+                    built |= dict(zip(others, pool.map(lambda name: one(name, base), others), strict=True))
+                except BaseException:
+                    workshop.cancel()
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+        return built
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Shares:
+    """Progress of several builds at once as one share of the whole."""
+
+    def __init__(self, names: Sequence[str], progress: Progress) -> None:
+        self._done = dict.fromkeys(names, 0.0)
+        self._progress = progress
+        self._alone = threading.Lock()
+
+    def of(self, name: str) -> Progress:
+        """The progress of one build."""
+
+        def report(words: str, share: float) -> None:
+            with self._alone:
+                self._done[name] = share
+                self._progress(words, sum(self._done.values()) / len(self._done))
+
+        return report
+
+
+def _folder() -> Path:
+    return paths.cache_dir() / "images"
+
+
+def _read_lock() -> dict[str, tuple[str, str]]:
+    """Name -> (fingerprint, id). An unreadable lock counts as empty: what it says can be found out again."""
+    try:
+        content = json.loads((paths.cache_dir() / "images.lock.json").read_text())
+        if content["format"] != _FORMAT:
+            return {}
+        return {str(name): (str(one["fingerprint"]), str(one["id"])) for name, one in content["images"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _remember(name: str, identity: str) -> None:
+    with _REMEMBERING:
+        known = _read_lock() | {name: (fingerprint(name), identity)}
+        images = {one: {"fingerprint": mark, "id": id_} for one, (mark, id_) in sorted(known.items())}
+        text = json.dumps({"format": _FORMAT, "images": images}, indent=2) + "\n"
+        write_atomic(paths.cache_dir() / "images.lock.json", text, mode=0o644)
+
+
+@contextmanager
+def _only_one() -> Iterator[int]:
+    """Build alone. Children inherit the lock: it is free only when a killed run's leftovers have ended too."""
+    path = make_folder(_folder()) / "lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        end = time.monotonic() + _WAIT_FOR_OTHER
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise BusyError("another idc has been building images for too long", hint=f"see {_folder()}/logs") from None
+                time.sleep(0.2)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _host_name(docker_host: str) -> str:
+    """``unix:///run/idc/0a1b2c3d/web-1.sock`` -> ``web-1``; this machine's own engine has no host name."""
+    return Path(docker_host).stem if docker_host else "this machine"
