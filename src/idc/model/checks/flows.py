@@ -1,0 +1,132 @@
+"""Checks of declared flows and of egress: that both ends exist, that the law lets them, that they are not out of date."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from idc.model import refs
+from idc.model.checks.scope import Scope
+from idc.model.enums import Service, Zone
+from idc.model.folder import CENTRE_FILE
+from idc.model.profiles import Isolation
+from idc.model.refs import Reference
+from idc.model.text import did_you_mean
+from idc.model.types import CentreSpec
+
+INTERNET = "internet"
+_CURE = {
+    Isolation.PHYSICAL: "no network may join them: data goes by an offline ferry only",
+    Isolation.ABSOLUTE: "nothing may join them, not even a ferry",
+    Isolation.REFUSED: "a pair that the profile does not list is refused",
+}
+
+
+def run(scope: Scope, centre: CentreSpec) -> None:
+    """All of them."""
+    seen: dict[tuple[str, str, str], int] = {}
+    for index, flow in enumerate(centre.flows):
+        path: tuple[str | int, ...] = ("flows", index)
+        source, to = refs.parse(flow.source), refs.parse(flow.to)
+        sound = _end(scope, centre, CENTRE_FILE, (*path, "from"), source)
+        sound &= _end(scope, centre, CENTRE_FILE, (*path, "to"), to)
+        if sound:
+            _both_ends(scope, path, source, to)
+        _until(scope, CENTRE_FILE, path, flow.until)
+        key = (str(source), str(to), flow.port)
+        if (first := seen.setdefault(key, index)) != index:
+            place = scope.place(CENTRE_FILE, "flows", first)
+            scope.add(CENTRE_FILE, path, f"the same flow is declared at {place.at}", "keep one")
+    for stem, tenant in scope.tenants.items():
+        file = f"tenants/{stem}.yaml"
+        for index, egress in enumerate(tenant.egress):
+            _end(scope, centre, file, ("egress", index, "to"), refs.parse(egress.to))
+            _until(scope, file, ("egress", index), egress.until)
+
+
+def _both_ends(scope: Scope, path: tuple[str | int, ...], source: Reference, to: Reference) -> None:
+    if source == to:
+        scope.add(CENTRE_FILE, (*path, "to"), f"the flow goes from {source} to itself", "name two different ends")
+    elif source.kind in ("fabric", "network") and to.kind in ("fabric", "network"):
+        message = "neither end of the flow lies in this fabric"
+        scope.add(CENTRE_FILE, (*path, "to"), message, "a site, service, zone or host of this centre")
+    elif source == Reference("fabric", INTERNET) and str(to) not in ("service/edge", "zone/edge"):
+        message = f"the Internet comes in by the edge only, never straight to {to}"
+        scope.add(CENTRE_FILE, (*path, "to"), message, "a site is shown to the Internet by `visibility: internet`")
+
+
+def _until(scope: Scope, file: str, path: tuple[str | int, ...], until: date | None) -> None:
+    if until is not None and until < scope.today:
+        message = f"it was allowed until {until}, which is past (today is {scope.today})"
+        hint = "take it out, or have it approved anew with a later `until`"
+        scope.expired.append(scope.place(file, *path, "until").problem(message, hint))
+
+
+def _end(scope: Scope, centre: CentreSpec, file: str, path: tuple[str | int, ...], ref: Reference) -> bool:
+    """Whether an end exists and may be joined; reports it otherwise."""
+    wrong = _unknown(scope, centre, ref) if ref.kind != "fabric" else _fabric(scope, centre, ref.name)
+    if wrong:
+        scope.add(file, path, *wrong)
+    return wrong is None
+
+
+def _unknown(scope: Scope, centre: CentreSpec, ref: Reference) -> tuple[str, str] | None:
+    if ref.kind == "network" and ref.network is not None:
+        if ref.network.prefixlen == 0:
+            return f"`{ref}` is everything", "name `internet`, or the network that is meant"
+        if ref.network.overlaps(centre.prefix):
+            return f"`{ref}` overlaps the prefix {centre.prefix}", "name what is meant: tenant/ID/site/NAME, service/NAME"
+        return None
+    if ref.kind in ("tenant", "site"):
+        return _tenant(scope, ref)
+    if ref.kind == "host":
+        known = ref.name in centre.hosts
+        return None if known else (f"there is no host `{ref.name}`", did_you_mean(ref.name, centre.hosts, what="hosts"))
+    if ref.kind == "zone":
+        zones = {zone.value for host in centre.hosts.values() for zone in host.zones}
+        if ref.name in zones:
+            return None
+        if ref.name in list(Zone):
+            return f"no host offers the zone `{ref.name}`", f"zones here: {', '.join(sorted(zones))}"
+        return f"there is no zone `{ref.name}`", did_you_mean(ref.name, list(Zone), what="zones")
+    offered = [service.value for service, hosts in centre.services.items() if hosts]
+    if ref.name in offered:
+        return None
+    if ref.name in list(Service):
+        return f"no host offers the service `{ref.name}`", f"services here: {', '.join(sorted(offered))}"
+    return f"there is no service `{ref.name}`", did_you_mean(ref.name, list(Service), what="services")
+
+
+def _tenant(scope: Scope, ref: Reference) -> tuple[str, str] | None:
+    if ref.name in scope.unread:
+        return None
+    tenant = scope.tenants.get(ref.name)
+    if tenant is None:
+        return f"there is no tenant `{ref.name}`", did_you_mean(ref.name, scope.tenants, what="tenants")
+    sites = [site.name for site in tenant.sites]
+    if ref.kind == "tenant":
+        whole = ", ".join(f"tenant/{ref.name}/site/{site}" for site in sites)
+        return f"`{ref}` is a whole tenant", f"name the site that needs it: {whole}"
+    if ref.site not in sites:
+        return f"the tenant `{ref.name}` has no site `{ref.site}`", did_you_mean(ref.site, sites, what="sites")
+    return None
+
+
+def _fabric(scope: Scope, centre: CentreSpec, name: str) -> tuple[str, str] | None:
+    profile = scope.profile
+    if profile is None or centre.fabric not in profile.fabrics:
+        return None
+    if name not in profile.fabrics:
+        shapes = {**{host: f"host/{host}" for host in centre.hosts}, **{s.value: f"service/{s}" for s in centre.services}}
+        shapes |= {zone.value: f"zone/{zone}" for zone in Zone}
+        hint = f"did you mean `{shapes[name]}`?" if name in shapes else did_you_mean(name, profile.fabrics, what="fabrics")
+        return f"there is no fabric `{name}` in the profile {profile.name}", hint
+    if name == centre.fabric:
+        return f"`{name}` is this fabric itself", "name what is meant in it: zone/NAME, service/NAME, host/NAME or a site"
+    law = profile.isolation(name, centre.fabric)
+    if law is Isolation.LOGICAL:
+        if name == INTERNET:
+            return None
+        return f"`{name}` is another centre's: its addresses are not known here", "name its IPv4 network, as 10.80.0.0/13"
+    rule = profile.pair(name, centre.fabric)
+    why = f": {rule.why} ({rule.basis})" if rule else ""
+    return f"{centre.fabric} and {name} are kept apart, isolation {law}{why}", _CURE[law]

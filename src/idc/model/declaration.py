@@ -1,0 +1,135 @@
+"""Reading a whole centre folder: every file, every check, all problems at once."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from idc.errors import InputError, Problem
+from idc.model import checks
+from idc.model.explain import explain
+from idc.model.folder import CENTRE_FILE, PEOPLE_FILE, TENANTS, list_folder
+from idc.model.profiles import Profile, load_profile, names
+from idc.model.source import Place, Source, load_source
+from idc.model.text import did_you_mean
+from idc.model.types import CentreSpec, PeopleSpec, PersonSpec, Strict, TenantSpec
+
+Spec = TypeVar("Spec", bound=Strict)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A centre folder that was read and holds together."""
+
+    folder: Path
+    centre: CentreSpec
+    tenants: tuple[TenantSpec, ...]  # sorted by id
+    profile: Profile
+    people: Mapping[str, PersonSpec]
+    digest: str  # SHA-256 over the data of all files; comments, order of keys and spacing do not count
+    expired: tuple[Problem, ...] = ()  # flows and egress past their day, when they were tolerated
+    sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
+
+    def where(self, file: str, *path: str | int) -> Place:
+        """Where something is declared: ``where("tenants/tax.yaml", "sites", 0, "names")``. The nearest that is there."""
+        return self.sources[file].place(*path)
+
+
+def tenant_file(tenant: str) -> str:
+    """A tenant's file below the centre folder."""
+    return f"{TENANTS}/{tenant}.yaml"
+
+
+def load(folder: Path, *, today: date | None = None, tolerate_expired: bool = False) -> Declaration:
+    """Read and check a centre folder.
+
+    Flows and egress whose ``until`` is before ``today`` (by default the machine's date) are refused, or with
+    ``tolerate_expired`` (for what only closes: isolate, retire, destroy) given in ``expired``.
+    Raises InputError with all problems of the folder, in order of file and line.
+    """
+    with _without_collector():
+        return _load(folder, today or date.today(), tolerate_expired)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Thousands of files make millions of objects that all stay; collecting among them is a third of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _load(folder: Path, today: date, tolerate_expired: bool) -> Declaration:
+    listing = list_folder(folder)
+    problems = list(listing.problems)
+    sources: dict[str, Source] = {}
+
+    def take(relative: str, model: type[Spec]) -> Spec | None:
+        source, found = load_source(folder / relative, str(folder / relative), relative)
+        problems.extend(found)
+        if source is None:
+            return None
+        sources[relative] = source
+        try:
+            return model.model_validate(source.data, by_alias=True, by_name=False)
+        except ValidationError as error:
+            problems.extend(explain(error, model, source))
+            return None
+
+    centre = take(CENTRE_FILE, CentreSpec) if listing.centre else None
+    people = take(PEOPLE_FILE, PeopleSpec) if listing.people else None
+    tenants: dict[str, TenantSpec] = {}
+    for stem in listing.tenants:
+        relative = tenant_file(stem)
+        if (spec := take(relative, TenantSpec)) is not None:
+            tenants[stem] = spec
+    profile = _profile(centre, sources, problems)
+    unread = frozenset(listing.tenants) - tenants.keys()
+    scope = checks.Scope(folder, centre, profile, tenants, people, sources, today, problems, unread)
+    checks.run(scope)
+    if not tolerate_expired:
+        problems.extend(scope.expired)
+    if problems or centre is None or profile is None:
+        raise InputError(sorted(set(problems)))
+    return Declaration(
+        folder=folder,
+        centre=centre,
+        tenants=tuple(sorted(tenants.values(), key=lambda tenant: tenant.tenant)),
+        profile=profile,
+        people=people.people if people else {},
+        digest=_digest(sources),
+        expired=tuple(scope.expired),
+        sources=sources,
+    )
+
+
+def _profile(centre: CentreSpec | None, sources: Mapping[str, Source], problems: list[Problem]) -> Profile | None:
+    if centre is None:
+        return None
+    if centre.profile not in names():
+        hint = did_you_mean(centre.profile, names(), what="profiles")
+        place = sources[CENTRE_FILE].place("profile")
+        problems.append(place.problem(f"there is no profile `{centre.profile}`", hint))
+        return None
+    return load_profile(centre.profile)
+
+
+def _digest(sources: Mapping[str, Source]) -> str:
+    whole = hashlib.sha256()
+    for relative in sorted(sources):
+        text = json.dumps(sources[relative].data, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        whole.update(f"{relative}\0{len(text)}\0{text}\n".encode())
+    return whole.hexdigest()

@@ -1,0 +1,192 @@
+"""Field types of the declaration: each parses what people write and says in its JSON Schema how that looks."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+from datetime import date
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, ip_interface
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from idc.model import refs, text
+from idc.model.text import BadValue
+from idc.model.units import Bandwidth, Bytes, Duration, parse_bandwidth, parse_bytes, parse_duration
+
+_KEY_TYPES: Final = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384")
+
+
+def _text(value: object, example: str) -> str:
+    if not isinstance(value, str):
+        raise BadValue(f"must be text, not {value!r}", f"as {example}")
+    return value
+
+
+def _date(value: object) -> date:
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise BadValue(f"`{value}` is not a date", "year-month-day, as 2027-12-31")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise BadValue(f"`{value}` is not a date: {error}", "year-month-day, as 2027-12-31") from None
+
+
+def _address(value: object) -> IPv4Address:
+    if isinstance(value, IPv4Address):
+        return value
+    try:
+        return IPv4Address(_text(value, "192.0.2.10"))
+    except ValueError as error:
+        raise BadValue(f"`{value}` is not an IPv4 address", f"as 192.0.2.10 ({error})") from None
+
+
+def _network(value: object) -> IPv4Network:
+    if isinstance(value, IPv4Network):
+        return value
+    written = _text(value, "10.64.0.0/13")
+    try:
+        return IPv4Network(written)
+    except ValueError as error:
+        try:
+            hint = f"did you mean `{IPv4Network(written, strict=False)}`?"
+        except ValueError:
+            hint = "as 10.64.0.0/13"
+        raise BadValue(f"`{value}` is not an IPv4 network: {error}", hint) from None
+
+
+def _interface4(value: object) -> IPv4Interface:
+    if isinstance(value, IPv4Interface):
+        return value
+    found = _interface(value, "203.0.113.10/24")
+    if not isinstance(found, IPv4Interface):
+        raise BadValue(f"`{value}` is an IPv6 address", "its place is `address6`")
+    return found
+
+
+def _interface6(value: object) -> IPv6Interface:
+    if isinstance(value, IPv6Interface):
+        return value
+    found = _interface(value, "2001:db8:64::10/64")
+    if not isinstance(found, IPv6Interface):
+        raise BadValue(f"`{value}` is an IPv4 address", "its place is `address`")
+    if found.network.prefixlen > 126:
+        raise BadValue(f"`{value}` leaves no room for others on its network", "as 2001:db8:64::10/64")
+    return found
+
+
+def _interface(value: object, example: str) -> IPv4Interface | IPv6Interface:
+    written = _text(value, example)
+    if "/" not in written:
+        raise BadValue(f"`{written}` has no prefix length", f"the address with the length of its network, as {example}")
+    try:
+        found = ip_interface(written)
+    except ValueError:
+        raise BadValue(f"`{written}` is not an address with a prefix length", f"as {example}") from None
+    network = found.network
+    if isinstance(network, IPv4Network) and network.prefixlen > 30:
+        raise BadValue(f"`{written}` leaves no room for others on its network", f"as {example}")
+    ends = (network.network_address, network.broadcast_address if network.version == 4 else network.network_address)
+    if found.ip in ends:
+        raise BadValue(f"`{written}` is the network's own or its broadcast address", f"an address of a host, as {example}")
+    return found
+
+
+def port(value: object) -> str:
+    """``443/tcp`` as it is; raises BadValue otherwise."""
+    match = re.fullmatch(r"([1-9][0-9]{0,4})/(tcp|udp)", value) if isinstance(value, str) else None
+    if match is None or int(match[1]) > 65535:
+        digits = re.search(r"[0-9]{1,5}", str(value))
+        kind = "udp" if "udp" in str(value).lower() else "tcp"
+        near = int(digits[0]) if digits else 0
+        hint = f"did you mean `{near}/{kind}`?" if 0 < near < 65536 else "as 443/tcp or 53/udp"
+        raise BadValue(f"`{value}` is not a port and protocol", hint)
+    return match[0]
+
+
+def _reference(value: object) -> str:
+    return str(refs.parse(value))
+
+
+def _reason(value: str) -> str:
+    if len(text.line(value).strip()) < 8:
+        raise BadValue(f"`{value}` is too short for a reason", "say in a few words what it is for (8 characters or more)")
+    return value
+
+
+def _image(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,38}[a-z0-9]", value):
+        raise BadValue(f"`{value}` is not the short name of an image", "a folder's name under images/, as filing")
+    return value
+
+
+def _interface_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]{0,14}", value):
+        raise BadValue(f"`{value}` is not an interface's name", "1 to 15 letters, digits, dots and hyphens, as eth0")
+    return value
+
+
+def _user(value: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
+        raise BadValue(f"`{value}` is not a login name", "as root or operator")
+    return value
+
+
+def _ssh_key(value: object) -> str:
+    words = _text(value, "ssh-ed25519 AAAA… name").split()
+    if len(words) < 2 or words[0] not in _KEY_TYPES:
+        raise BadValue("not a public SSH key", f"`TYPE BASE64 comment`, type one of {', '.join(_KEY_TYPES)}")
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+        (length,) = struct.unpack(">I", blob[:4])
+    except (binascii.Error, struct.error, ValueError):
+        raise BadValue("the SSH key is damaged: its second word is no base64", "copy the line of the .pub file") from None
+    if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 32:
+        raise BadValue(f"the SSH key is damaged: it is no {words[0]} key", "copy the line of the .pub file")
+    return " ".join(words[:2])
+
+
+def _pattern(pattern: str, *examples: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+
+
+BytesField = Annotated[
+    Bytes, BeforeValidator(parse_bytes), _pattern(r"^[0-9]{1,12} ?(B|KiB|MiB|GiB|TiB)$", "8GiB", "512MiB")
+]
+BandwidthField = Annotated[
+    Bandwidth, BeforeValidator(parse_bandwidth), _pattern(r"^[0-9]{1,12} ?(|k|M|G)bit/s$", "1Gbit/s", "50Mbit/s")
+]
+DurationField = Annotated[Duration, BeforeValidator(parse_duration), _pattern(r"^[0-9]{1,12} ?[smhd]$", "24h", "30d")]
+DateField = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
+
+Name = Annotated[str, BeforeValidator(text.name), _pattern(text.NAME, "tax", "civil-affairs")]
+HostName = Annotated[str, BeforeValidator(text.host_name), _pattern(text.HOST_NAME, "www.city.example")]
+Email = Annotated[str, BeforeValidator(text.email), _pattern(text.EMAIL, "duty@city.example")]
+Line = Annotated[str, BeforeValidator(text.line), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})]
+Reason = Annotated[
+    str, Field(strict=True), AfterValidator(_reason), WithJsonSchema({"type": "string", "minLength": 8, "maxLength": 200})
+]
+Port = Annotated[str, BeforeValidator(port), _pattern(r"^[1-9][0-9]{0,4}/(tcp|udp)$", "443/tcp", "53/udp")]
+Ref = Annotated[
+    str,
+    BeforeValidator(_reference),
+    _pattern(
+        r"^([a-z][a-z0-9-]*|(tenant|service|zone|host)/[a-z0-9-]+(/site/[a-z0-9-]+)?|[0-9.]+(/[0-9]+)?)$",
+        "tenant/tax/site/www", "service/dns", "internet", "10.1.2.0/24",
+    ),
+]  # fmt: skip
+ImageName = Annotated[str, Field(strict=True), AfterValidator(_image)]
+InterfaceName = Annotated[str, Field(strict=True), AfterValidator(_interface_name)]
+UserName = Annotated[str, Field(strict=True), AfterValidator(_user)]
+SshKey = Annotated[str, BeforeValidator(_ssh_key), _pattern(r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", "ssh-ed25519 AAAA… name")]
+Address = Annotated[IPv4Address, BeforeValidator(_address), WithJsonSchema({"type": "string", "format": "ipv4"})]
+Network = Annotated[IPv4Network, BeforeValidator(_network), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "10.64.0.0/13")]
+Interface4 = Annotated[IPv4Interface, BeforeValidator(_interface4), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "203.0.113.10/24")]
+Interface6 = Annotated[
+    IPv6Interface, BeforeValidator(_interface6), _pattern(r"^[0-9a-fA-F:.]+/[0-9]{1,3}$", "2001:db8:64::10/64")
+]
+Cores = Annotated[float, Field(strict=True, gt=0, le=1024, allow_inf_nan=False)]
