@@ -58,7 +58,9 @@ def test_shellcheck_finds_nothing() -> None:
     files = shell_files()
     assert "idc" in files
     if shutil.which("shellcheck") is None:
-        pytest.fail("shellcheck is not installed; `./idc test` without --fast installs it, or: apt-get install shellcheck")
+        pytest.fail(
+            "shellcheck is not installed; `./idc test` without --fast installs it, or: apt-get install shellcheck"
+        )
     run("shellcheck", *files)
 
 
@@ -68,5 +70,5 @@ def test_shellcheck_finds_nothing() -> None:
 def test_go_vet_finds_nothing(module: str) -> None:
     from idc.engine import toolchain
 
-    go = toolchain.go(lambda text: None)
+    go = toolchain.go(lambda _: None)
     run(str(go), "vet", "./...", cwd=ROOT / "tools" / module)

@@ -13,8 +13,12 @@ from idc.operate.progress import Progress
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``idc destroy``."""
     add_centre(parser)
-    parser.add_argument("--name", default="", help="name of the centre, typed in full: needed where a host is no lab host")
-    parser.add_argument("--foreign", action="store_true", help="also remove a lab of the same centre that another checkout left")
+    parser.add_argument(
+        "--name", default="", help="name of the centre, typed in full: needed where a host is no lab host"
+    )
+    parser.add_argument(
+        "--foreign", action="store_true", help="also remove a lab of the same centre that another checkout left"
+    )
     parser.epilog = "example: idc destroy centres/reference"
 
 

@@ -22,7 +22,11 @@ def run(args: argparse.Namespace) -> int:
     """Print ``export`` lines and connect the hosts, so that their engines answer by hand too."""
     work = context.need(one_centre_folder(args.centre))
     tools = toolchain.ensure(lambda text: sys.stderr.write(f"  {text}\n") and None)
-    values = {**tools.env(), **pulumi.shell_env(work.station), "IDC_SSH_CONFIG": str(work.station.folder / "ssh" / "config")}
+    values = {
+        **tools.env(),
+        **pulumi.shell_env(work.station),
+        "IDC_SSH_CONFIG": str(work.station.folder / "ssh" / "config"),
+    }
     hosts = Hosts(work.station, work.plan)
     for name, error in hosts.connect([host.name for host in work.plan.hosts], 30.0).items():
         sys.stderr.write(f"  {name}: {error.message}\n")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from idc.cli.common import one_centre_folder, print_json
+from idc.cli.common import print_json
 from idc.operate import isolate
 from idc.operate.progress import Progress
 
@@ -14,7 +14,9 @@ from idc.operate.progress import Progress
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``idc isolate``."""
     parser.add_argument("tenant", metavar="TENANT", help="id of the tenant, as tax")
-    parser.add_argument("centre", nargs="?", type=Path, metavar="CENTRE", help="centre folder, where the tenant is in one of several")
+    parser.add_argument(
+        "centre", nargs="?", type=Path, metavar="CENTRE", help="centre folder, where the tenant is in one of several"
+    )
     parser.add_argument("--undo", action="store_true", help="open it again, as declared")
     parser.epilog = "example: idc isolate tax\nexample: idc isolate tax --undo"
 
@@ -24,7 +26,15 @@ def run(args: argparse.Namespace) -> int:
     folder = isolate.folder_of(args.tenant, args.centre)
     done = isolate.isolate(folder, args.tenant, undo=args.undo, progress=Progress())
     if args.json:
-        print_json({"ok": True, "tenant": args.tenant, "isolated": not args.undo, "changed": done.changed, "seconds": done.seconds})
+        print_json(
+            {
+                "ok": True,
+                "tenant": args.tenant,
+                "isolated": not args.undo,
+                "changed": done.changed,
+                "seconds": done.seconds,
+            }
+        )
     else:
         sys.stdout.write(done.words + "\n")
     return 0

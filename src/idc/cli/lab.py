@@ -12,7 +12,9 @@ from idc.operate.progress import Progress
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``idc lab``."""
-    parser.add_argument("direction", choices=("up", "down"), help="start the lab hosts, or stop them and keep their disks")
+    parser.add_argument(
+        "direction", choices=("up", "down"), help="start the lab hosts, or stop them and keep their disks"
+    )
     add_centre(parser)
     parser.epilog = "example: idc lab down centres/reference/extranet"
 

@@ -14,7 +14,9 @@ from idc.operate.progress import Progress
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``idc retire``."""
     parser.add_argument("tenant", metavar="TENANT", help="id of a tenant whose file says `state: retiring`")
-    parser.add_argument("centre", nargs="?", type=Path, metavar="CENTRE", help="centre folder, where the tenant is in one of several")
+    parser.add_argument(
+        "centre", nargs="?", type=Path, metavar="CENTRE", help="centre folder, where the tenant is in one of several"
+    )
     parser.epilog = "example: idc retire tax"
 
 
@@ -25,5 +27,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"ok": True, "tenant": args.tenant, "kept": list(kept)})
     else:
-        sys.stdout.write(f"{args.tenant} is retired: closed, its containers gone; kept aside: {', '.join(kept) or 'nothing'}\n")
+        sys.stdout.write(
+            f"{args.tenant} is retired: closed, its containers gone; kept aside: {', '.join(kept) or 'nothing'}\n"
+        )
     return 0

@@ -111,9 +111,8 @@ def collect(hosts: Hosts, names: Sequence[str], deadline: float = 30.0) -> dict[
     for name, answer in answers.items():
         if isinstance(answer, EngineError):
             facts[name] = answer
-        elif answer.returncode != 0:
-            words = answer.stderr.decode(errors="replace").strip()
-            facts[name] = EngineError(f"{name}: could not be read: {words}", host=name)
+        elif not answer.ok:
+            facts[name] = EngineError(f"{name}: could not be read: {answer.words}", host=name)
         else:
             facts[name] = parse(answer.stdout.decode())
     return facts

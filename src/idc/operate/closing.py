@@ -7,7 +7,7 @@ writes is the one the role writes, so the role finds nothing to change afterward
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from idc import render
 from idc.engine.hosts import Hosts
@@ -17,7 +17,7 @@ from idc.plan.types import Flow, Plan, Vhost
 # On the host: check, swap, reload; then cut the connections that the new rules no longer allow.
 SCRIPT = r"""
 import json, os, subprocess, sys
-order = json.loads(sys.argv[1]) if len(sys.argv) > 1 else json.load(sys.stdin)
+order = json.load(sys.stdin)
 target = "/etc/idc/firewall/ruleset.nft"
 changed = False
 try:
@@ -65,17 +65,17 @@ def closed_vhosts(old: Plan | None, new: Plan) -> tuple[Vhost, ...]:
 
 
 def _cuts(flows: Iterable[Flow]) -> list[list[str]]:
-    """conntrack selections (original direction) of the closed flows."""
-    cuts: list[list[str]] = []
-    for flow in flows:
-        for source in flow.source.networks:
-            for destination in flow.destination.networks:
-                cuts.append([
-                    "-f", "ipv4", "-p", flow.protocol, "--orig-src", str(source.network_address),
-                    "--mask-src", str(source.netmask), "--orig-dst", str(destination.network_address),
-                    "--mask-dst", str(destination.netmask), "--dport", str(flow.port),
-                ])  # fmt: skip
-    return cuts
+    """Conntrack selections (original direction) of the closed flows."""
+    return [
+        [
+            "-f", "ipv4", "-p", flow.protocol, "--orig-src", str(source.network_address),
+            "--mask-src", str(source.netmask), "--orig-dst", str(destination.network_address),
+            "--mask-dst", str(destination.netmask), "--dport", str(flow.port),
+        ]
+        for flow in flows
+        for source in flow.source.networks
+        for destination in flow.destination.networks
+    ]  # fmt: skip
 
 
 def affected_hosts(flows: Iterable[Flow]) -> list[str]:
@@ -88,7 +88,7 @@ def push(hosts: Hosts, plan: Plan, names: Sequence[str], flows: Sequence[Flow], 
 
     Returns per host whether its rule set changed. Raises EngineError for the first host that refused.
     """
-    answers: Mapping[str, object] = hosts.run_each(
+    answers = hosts.run_each(
         {
             name: (
                 ["python3", "-c", SCRIPT],
@@ -102,8 +102,7 @@ def push(hosts: Hosts, plan: Plan, names: Sequence[str], flows: Sequence[Flow], 
     for name, answer in answers.items():
         if isinstance(answer, EngineError):
             raise answer
-        if answer.returncode != 0:  # type: ignore[attr-defined]
-            words = answer.stderr.decode(errors="replace").strip()  # type: ignore[attr-defined]
-            raise EngineError(f"{name}: the flows could not be closed: {words}", host=name)
-        changed[name] = bool(json.loads(answer.stdout)["changed"])  # type: ignore[attr-defined]
+        if not answer.ok:
+            raise EngineError(f"{name}: the flows could not be closed: {answer.words}", host=name)
+        changed[name] = bool(json.loads(answer.stdout)["changed"])
     return changed

@@ -38,7 +38,7 @@ class Work:
 
     def record_allocation(self) -> None:
         """Write what was allocated, before anything is built on it; slots stay those that serve."""
-        early = self.next_lock.keeping_slots(self.lock)
+        early = self.next_lock.with_slots_of(self.lock)
         early.write(self.locks_folder)
         early.write(self.station.folder / "locks")
 

@@ -30,9 +30,7 @@ class Done:
 def folder_of(tenant: str, chosen: Path | None) -> Path:
     """The centre folder that declares the tenant. Raises UsageError where none or several do."""
     found = [
-        folder
-        for folder in centre_folders(chosen)
-        if any(spec.tenant == tenant for spec in model.load(folder).tenants)
+        folder for folder in centre_folders(chosen) if any(spec.tenant == tenant for spec in model.load(folder).tenants)
     ]
     if len(found) != 1:
         what = "no centre declares" if not found else "several centres declare"
@@ -74,9 +72,13 @@ def _apply(work: Work, tenant: str, undo: bool, progress: Progress) -> None:
         applied,
         flows=tuple(sorted([*old, *new_mine], key=lambda flow: flow.id)),
         vhosts=tuple(sorted(vhosts, key=lambda vhost: (vhost.visibility, vhost.site))),
-        tenants=tuple(t if t.id != tenant else next(n for n in source.tenants if n.id == tenant) for t in applied.tenants),
+        tenants=tuple(
+            t if t.id != tenant else next(n for n in source.tenants if n.id == tenant) for t in applied.tenants
+        ),
     )
-    names = sorted({*closing.affected_hosts(cut), *closing.affected_hosts(new_mine), *(x.host for x in applied.listeners)})
+    names = sorted(
+        {*closing.affected_hosts(cut), *closing.affected_hosts(new_mine), *(x.host for x in applied.listeners)}
+    )
     hosts = Hosts(work.station, applied)
     try:
         with progress.phase("flows opened" if undo else "flows closed"):

@@ -1,4 +1,4 @@
-"""Progress of long work: a live display on a terminal, plain lines off it. Always on stderr, so stdout stays for results."""
+"""Progress of long work: a live display on a terminal, plain lines off it. On stderr: stdout is for results."""
 
 from __future__ import annotations
 

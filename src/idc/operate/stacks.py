@@ -119,7 +119,7 @@ def run(
             entry["docker_host"] = hosts.docker_host(host) if name != "lab" else "unix:///var/run/docker.sock"
         files.write_atomic(work.station.folder / "plans" / f"{name}.json", json.dumps(document, sort_keys=True))
     orphans.clear(work.station, hosts, names, progress.step)
-    total, done = len(names), 0
+    total = len(names)
 
     def on_event(stack: str, operation: str, what: str) -> None:
         progress.step(f"{stack}: {operation} {what}")
@@ -127,8 +127,7 @@ def run(
     results = runner.up(names, parallel=PARALLEL, deadline=deadline, on_event=on_event)
     failed: dict[str, str] = {}
     changes = created = updated = deleted = 0
-    for result in results:
-        done += 1
+    for done, result in enumerate(results, 1):
         progress.advance(done, total, result.stack)
         if result.ok:
             if not (outgoing and result.stack in with_outgoing(work)):

@@ -63,7 +63,7 @@ class CentreStatus:
 
 
 def ask(plan: Plan, site: Site, timeout: float = 5.0) -> tuple[int, float]:
-    """One request for the site's first page through its listener: HTTP status and seconds; status 0 without an answer."""
+    """One request for the site's first page through its listener: HTTP status (0 without an answer) and seconds."""
     listener = next((entry for entry in plan.listeners if entry.visibility is site.visibility), None)
     if listener is None:
         return 0, 0.0
@@ -89,13 +89,17 @@ def look(work: Work) -> CentreStatus:
         hosts.close()
     facts = {name: seen for name, seen in answers.items() if isinstance(seen, HostFacts)}
     with ThreadPoolExecutor(max_workers=8) as pool:
-        requests = dict(zip((s.ref for s in plan.sites), pool.map(lambda site: ask(plan, site), plan.sites), strict=True))
+        requests = dict(
+            zip((s.ref for s in plan.sites), pool.map(lambda site: ask(plan, site), plan.sites), strict=True)
+        )
     isolated = {tenant.id for tenant in plan.tenants if tenant.isolated} | work.isolated
     return CentreStatus(
         id=plan.id,
         applied=_applied(work),
         hosts=tuple(_host(plan, host.name, facts.get(host.name)) for host in plan.hosts),
-        sites=tuple(_site(plan, site, facts.get(site.host), requests[site.ref], site.tenant in isolated) for site in plan.sites),
+        sites=tuple(
+            _site(plan, site, facts.get(site.host), requests[site.ref], site.tenant in isolated) for site in plan.sites
+        ),
     )
 
 
@@ -104,7 +108,9 @@ def _applied(work: Work) -> str:
     if work.applied is None or not file.exists():
         return "never finished: `idc up` goes on where it stopped"
     last = json.loads(file.read_text())[-1]
-    changed = "" if work.applied.declaration_digest == work.plan.declaration_digest else "; the declaration has changed since"
+    changed = (
+        "" if work.applied.declaration_digest == work.plan.declaration_digest else "; the declaration has changed since"
+    )
     return f"{last['time']} (serial {last['serial']}){changed}"
 
 

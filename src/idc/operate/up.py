@@ -43,7 +43,7 @@ class UpResult:
 
 
 def prepare(progress: Progress, *, lab_image: bool = True) -> tuple[toolchain.Toolchain, dict[str, str]]:
-    """This machine's packages, engine, toolchain and images. Returns the toolchain and the images' content ids."""
+    """Make ready this machine's packages, engine, toolchain and images. Returns the toolchain and the images' content ids."""
     with progress.phase("this machine"):
         machine.ensure(progress.step)
         progress.result("engine answers")
@@ -52,7 +52,7 @@ def prepare(progress: Progress, *, lab_image: bool = True) -> tuple[toolchain.To
         progress.result("ready")
     with progress.phase("images"):
         names = [name for name in images.image_names() if lab_image or name != "lab-host"]
-        lock = images.ensure(names, lambda text, share: progress.step(text))
+        lock = images.ensure(names, lambda text, _: progress.step(text))
         progress.result(f"{len(lock.ids)} pinned by content")
     return tools, dict(lock.ids)
 
@@ -66,7 +66,7 @@ def up(folder: Path, tools: toolchain.Toolchain, ids: dict[str, str], progress: 
     station = context.open_station(folder)
     with station.hold(wait=0):
         work = context.load(folder, create_station=True, ids=ids)
-        assert isinstance(work, Work)  # noqa: S101 - load() with create_station makes one
+        assert isinstance(work, Work)
         work.record_allocation()
         result = UpResult(work)
         with PulumiRunner(
@@ -135,7 +135,9 @@ class _Run:
 
     def base_roles(self) -> None:
         with self.progress.phase("base roles"):
-            wanted = [name for name in self._alive() if self.full or roles.base_needed(self.plan, name, self.facts[name])]
+            wanted = [
+                name for name in self._alive() if self.full or roles.base_needed(self.plan, name, self.facts[name])
+            ]
             self._converge(wanted, ["base"])
 
     def images(self) -> None:
@@ -155,7 +157,7 @@ class _Run:
         if not closed and not shut:
             return
         with self.progress.phase("flows closed"):
-            assert self.old is not None  # noqa: S101 - something was open before
+            assert self.old is not None
             names = [name for name in closing.affected_hosts(closed) if name in self.facts]
             kept = [flow for flow in self.old.flows if flow not in closed]
             closing.push(self.hosts, self.plan, names, kept, closed)
@@ -167,9 +169,7 @@ class _Run:
         with self.progress.phase("content and vhosts" if with_content else "folders and secrets"):
             changed = 0
             for name in self._alive():
-                tree = folders.tree_for(
-                    self.plan, name, self.work.station, self.work.folder, with_content=with_content
-                )
+                tree = folders.tree_for(self.plan, name, self.work.station, self.work.folder, with_content=with_content)
                 try:
                     changed += folders.sync(self.hosts, name, tree, deadline=60.0)
                 except EngineError as error:
@@ -181,9 +181,7 @@ class _Run:
             with self.progress.phase(title):
                 names = [stack.name for stack in self.plan.stacks if stack.kind == kind]
                 reachable = [name for name in names if self._stack_reachable(name)]
-                wanted = [
-                    name for name in reachable if self.full or not stacks.unchanged(self.work, name, self.facts)
-                ]
+                wanted = [name for name in reachable if self.full or not stacks.unchanged(self.work, name, self.facts)]
                 if not wanted:
                     self.progress.result(f"{len(names)} unchanged, 0 changes")
                     continue
@@ -192,7 +190,9 @@ class _Run:
 
     def open(self) -> None:
         with self.progress.phase("flows opened, bandwidth"):
-            wanted = [name for name in self._alive() if self.full or roles.open_needed(self.plan, name, self.facts[name])]
+            wanted = [
+                name for name in self._alive() if self.full or roles.open_needed(self.plan, name, self.facts[name])
+            ]
             self._converge(wanted, ["open"])
 
     def take_over(self) -> None:
@@ -220,7 +220,9 @@ class _Run:
             else:
                 self._lose(name, seen)
         if not self.facts:
-            raise EngineError("no host of the centre answers", hint="`idc status` shows each; `idc lab up` starts a lab")
+            raise EngineError(
+                "no host of the centre answers", hint="`idc status` shows each; `idc lab up` starts a lab"
+            )
 
     def _stack_reachable(self, name: str) -> bool:
         stack = next(stack for stack in self.plan.stacks if stack.name == name)
@@ -249,5 +251,3 @@ class _Run:
         self.result.changes += outcome.changes
         self.result.failed.update(outcome.failed)
         return outcome
-
-

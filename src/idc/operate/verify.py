@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from idc.engine.hosts import Hosts
 from idc.live import verify as live_verify
 from idc.live.report import Report
@@ -14,12 +16,13 @@ DEADLINE_CONNECT = 30.0
 
 def run(work: Work, progress: Progress, *, packets: bool = True) -> Report:
     """Snapshot, tests and (with ``packets``) probes; a host that does not answer is unknown, and unknown fails."""
+    plan = work.applied or work.plan  # what was applied is proven, not what may have been declared since
     with progress.phase("verify"):
-        hosts = Hosts(work.station, work.plan)
+        hosts = Hosts(work.station, plan)
         try:
-            for name, error in hosts.connect([host.name for host in work.plan.hosts], DEADLINE_CONNECT).items():
+            for name, error in hosts.connect([host.name for host in plan.hosts], DEADLINE_CONNECT).items():
                 progress.step(f"{name}: {error.message}")
-            report = live_verify.run(work.station, hosts, work.plan, packets=packets, progress=progress.step)
+            report = live_verify.run(work.station, hosts, plan, packets=packets, progress=progress.step)
         finally:
             hosts.close()
         progress.result(report.headline())
@@ -27,5 +30,5 @@ def run(work: Work, progress: Progress, *, packets: bool = True) -> Report:
 
 
 def after_up(result: UpResult, progress: Progress) -> Report:
-    """Verify what `up` has just built."""
-    return run(result.work, progress)
+    """Verify what `up` has just built (or, where it could not finish, what it was building)."""
+    return run(dataclasses.replace(result.work, applied=result.work.plan), progress)

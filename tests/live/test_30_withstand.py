@@ -1,0 +1,200 @@
+"""What the centre must withstand: killed runs, restarts, hung engines, leftovers. Nothing is lost or comes up open."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.live.centre import plan_of, wait_all_serving
+from tests.live.conftest import ROOT, LiveCentre
+
+LAB = "idc-small-government-extranet-"
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """kill -9 of idc alone, as a crash would: what it started must end by itself."""
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def processes_of(station: Path) -> list[str]:
+    """Command lines of processes that work for this station."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                environment = (entry / "environ").read_bytes()
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if str(station).encode() in environment and "pulumi" in command:
+                found.append(command)
+    return found
+
+
+def closed_chain(small: LiveCentre, host: str) -> str:
+    """The forward chain's policy of a host."""
+    return small.on(host, "nft list chain inet idc forward")
+
+
+# A new tenant goes through every phase, and --full runs each of them.
+PHASES = [
+    "lab hosts",
+    "hosts reached",
+    "base roles",
+    "folders and secrets",
+    "tenant stacks",
+    "content and vhosts",
+    "flows opened",
+]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_run_killed_in_any_phase_is_completed_by_the_same_command(small: LiveCentre, phase: str) -> None:
+    file = small.folder / "tenants" / f"kill-{PHASES.index(phase)}.yaml"
+    plan = plan_of(small)
+    file.write_text(
+        f"tenant: {file.stem}\ndepartment: Killed in {phase}\ncontacts: [{{name: Desk, email: desk@{plan.domain}}}]\n"
+        f"sites: [{{name: www, names: [{file.stem}.{plan.domain}], visibility: internet, audience: [citizen]}}]\n"
+        "quota: {cpus: 0.25, memory: 128MiB, disk: 1GiB, bandwidth: 1Mbit/s}\n"
+    )
+    log = small.stations.parent / f"{file.stem}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "idc", "up", str(small.folder), "--no-verify", "--full"], cwd=ROOT,
+            env=small.environment, stdout=out, stderr=out, start_new_session=True,
+        )  # fmt: skip
+        limit = time.monotonic() + 300
+        while f"{phase}" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < limit, log.read_text()
+            time.sleep(0.02)
+        time.sleep(0.4)  # into the phase, not at its door
+        kill_group(process)
+    limit = time.monotonic() + 20
+    while left := processes_of(small.station):
+        assert time.monotonic() < limit, left
+        time.sleep(0.2)
+    small.up()
+    wait_all_serving(plan_of(small), 30)
+    assert f"tenant/{file.stem}/site/www" in {site.ref for site in plan_of(small).sites}
+
+
+def test_two_at_once_the_second_refuses_and_names_the_first(small: LiveCentre) -> None:
+    first = small.start("up", str(small.folder), "--no-verify", "--full")
+    try:
+        limit = time.monotonic() + 60
+        while not (small.station / "lock").exists() or not (small.station / "lock").read_text().strip():
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+        second = small.idc("up", str(small.folder), "--no-verify")
+        assert second.code == 3
+        assert str(first.pid) in second.err
+    finally:
+        assert first.wait(timeout=300) == 0
+
+
+@pytest.mark.parametrize("what", ["host", "dockerd", "firewall"])
+@pytest.mark.parametrize("host", ["edge-1", "web-1"])
+def test_a_restart_comes_back_sealed_and_serving_by_itself(small: LiveCentre, host: str, what: str) -> None:
+    if what == "host":
+        small.docker("restart", "-t", "20", LAB + host)
+    elif what == "dockerd":
+        small.on(host, "systemctl restart docker")
+    else:
+        small.on(host, "systemctl restart idc-firewall")
+    seconds = wait_all_serving(plan_of(small), 90)
+    print(f"{what} of {host} restarted: serving after {seconds:.1f} s")
+    assert "policy drop" in closed_chain(small, host)
+    assert small.on(host, "sysctl -n net.ipv4.ip_forward") == "1"
+    assert small.idc("up", str(small.folder), "--no-verify", "--json").ok().json["centres"][0]["ok"]
+
+
+def test_a_restarted_centre_still_proves_tight(small: LiveCentre) -> None:
+    run = small.idc("verify", str(small.folder), "--json")
+    assert run.code == 0, run.out[-6000:]
+
+
+def test_a_host_whose_table_was_flushed_is_found_and_mended(small: LiveCentre) -> None:
+    small.on("web-1", "nft flush chain inet idc forward")
+    assert small.idc("verify", str(small.folder)).code == 1
+    small.on("web-1", "systemctl restart idc-firewall")
+    assert small.idc("verify", str(small.folder)).code == 0
+
+
+def test_a_lab_host_replaced_over_its_old_volume_comes_up_closed(small: LiveCentre) -> None:
+    name = LAB + "web-1"
+    small.docker("rm", "-f", name)
+    process = small.start("up", str(small.folder), "--no-verify")
+    try:
+        limit = time.monotonic() + 60
+        seen = ""
+        while "policy drop" not in seen:
+            assert time.monotonic() < limit
+            done = subprocess.run(
+                ["docker", "exec", name, "nft", "list", "chain", "inet", "idc", "forward"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            seen = done.stdout
+            if done.returncode == 0 and "type filter hook forward" in seen:
+                assert "policy drop" in seen
+            time.sleep(0.05)
+    finally:
+        assert process.wait(timeout=400) == 0
+    wait_all_serving(plan_of(small), 60)
+
+
+def test_a_paused_host_is_named_within_the_deadline_and_nothing_is_left(small: LiveCentre) -> None:
+    name = LAB + "web-1"
+    small.docker("pause", name)
+    try:
+        began = time.monotonic()
+        run = small.idc("up", str(small.folder), "--no-verify")
+        seconds = time.monotonic() - began
+    finally:
+        small.docker("unpause", name)
+    assert run.code == 3
+    assert "web-1" in run.out + run.err
+    assert seconds < 120
+    assert not processes_of(small.station)
+    assert not list((small.station / "state").rglob("locks/**/*.json"))
+    small.up()
+    wait_all_serving(plan_of(small), 60)
+
+
+def test_another_clone_recognises_the_lab_and_says_what_to_do(small: LiveCentre, tmp_path: Path) -> None:
+    other = LiveCentre(tmp_path / "centre", tmp_path / "stations")
+    shutil.copytree(ROOT / "centres" / "small", other.folder, ignore=shutil.ignore_patterns("locks"))
+    before = small.docker("ps", "-aq", "--no-trunc")
+    run = other.idc("up", str(other.folder), "--no-verify")
+    assert run.code in (1, 3)
+    assert "another" in run.err
+    assert "idc destroy" in run.err
+    assert small.docker("ps", "-aq", "--no-trunc") == before
+
+
+def test_a_full_disk_loses_nothing(small: LiveCentre, tmp_path: Path) -> None:
+    from idc.engine import files
+    from idc.errors import EngineError
+
+    mount = tmp_path / "tiny"
+    mount.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(mount)], check=True)
+    try:
+        target = mount / "state.json"
+        files.write_atomic(target, "old")
+        with pytest.raises(EngineError, match="No space left"):
+            files.write_atomic(target, "x" * 200_000)
+        assert target.read_text() == "old"
+        assert [entry.name for entry in mount.iterdir()] == ["state.json"]
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
