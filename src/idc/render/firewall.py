@@ -1,0 +1,180 @@
+"""A host's packet rules: one nft table, policy drop, made from the plan's flows (templates/nftables/host.nft.j2).
+
+The rules, and why they are so, are in design.md 7: both directions per packet and by tuple, so that a revoked flow stops
+at once; every interface bound to the addresses that belong behind it; every packet filtered on both of its hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
+
+from idc import paths
+from idc.plan.types import Flow, Host, HostInterface, Interface, Listener, Plan, Segment
+from idc.render.boxes import Box, collapse, disjoint
+from idc.render.env import render
+
+TEMPLATE = "nftables/host.nft.j2"
+CONNECTIONS = 4096  # that one source may have open at a time; the edge's own are not counted
+
+# Sources that no outside network may carry, whatever it is connected to: this network, loopback, multicast, reserved.
+NEVER_A_SOURCE = tuple(IPv4Network(net) for net in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"))
+NEVER_A_SOURCE6 = tuple(IPv6Network(net) for net in ("::/127", "::ffff:0:0/96", "fe80::/10", "ff00::/8"))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A listener with what its rules need: translated to the serving slot, accepted to both slots' addresses.
+
+    A connection that began before a takeover goes on to the outgoing slot until that slot is removed.
+    """
+
+    interface: str
+    bridge: str
+    listener: Listener
+    target: IPv4Address
+    slots: tuple[IPv4Address, ...]
+    target6: IPv6Address | None
+    slots6: tuple[IPv6Address, ...]
+
+
+@dataclass(frozen=True)
+class Outside:
+    """An interface towards the Internet or the fabric's users: any source but those that belong elsewhere."""
+
+    name: str
+    foreign: tuple[IPv4Network, ...]
+    foreign6: tuple[IPv6Network, ...]  # empty without IPv6
+
+
+def firewall(plan: Plan, host: str, *, flows: Sequence[Flow] | None = None, closed: bool = False) -> str:
+    """The rule set of a host as `nft -f` takes it, in one transaction.
+
+    ``flows`` replaces the plan's flows (while some of them are being closed). ``closed``: nothing is forwarded, and the
+    host accepts only what a machine reached over SSH needs to stay reachable; a lab host nothing at all.
+    """
+    machine = plan.host_by_name[host]
+    if closed and machine.is_lab:
+        return (paths.resources() / "roles/firewall/files/closed.nft").read_text()
+    segments = [] if closed else [segment for segment in plan.segments if segment.host == host]
+    entries = [] if closed else _entries(plan, host)
+    with_ipv6 = [segment.bridge for segment in segments if segment.subnet6]
+    with_ipv6 += [interface.name for interface in machine.interfaces if interface.address6 and not closed]
+    return render(
+        TEMPLATE,
+        host=machine,
+        plan_id=plan.id,
+        closed=closed,
+        forwarding=[] if closed else ["ipv4", *(["ipv6"] if with_ipv6 else [])],
+        uplink=machine.uplink_interface.name,
+        bound=_bound(plan, machine, segments),
+        bound6=[(segment.bridge, segment.subnet6) for segment in segments if segment.subnet6],
+        outside=[] if closed else _outside(plan, machine),
+        with_ipv6=with_ipv6,
+        hosts=sorted(other.address for other in plan.hosts if other.name != host),
+        flows=[] if closed else flow_boxes(plan, machine, plan.flows if flows is None else flows),
+        host_in=_host_rules(plan, host, "in"),
+        host_out=_host_rules(plan, host, "out"),
+        entries=entries,
+        unlimited=sorted({plan.segment_by_name[entry.listener.segment].subnet for entry in entries}),
+        connections=CONNECTIONS,
+        classes=[] if closed else _classes(plan, host),
+    )
+
+
+def flow_boxes(plan: Plan, host: Host, flows: Iterable[Flow]) -> list[Box]:
+    """The flows that this host filters: those with one of its segments on either side.
+
+    What comes from outside the prefix enters by a listener only, never by a flow: its rules are the listener's.
+    """
+    boxes: list[Box] = []
+    for flow in flows:
+        if host.name not in (flow.source.host, flow.destination.host) and not (
+            _touches(flow.source.networks, host) or _touches(flow.destination.networks, host)
+        ):
+            continue
+        for source in flow.source.networks:
+            if source.subnet_of(plan.prefix):
+                boxes.extend(Box(source, to, flow.protocol, flow.port) for to in flow.destination.networks)
+    return disjoint(boxes)
+
+
+def _touches(networks: Iterable[IPv4Network], host: Host) -> bool:
+    return any(network.overlaps(block) for network in networks for block in host.blocks)
+
+
+def _bound(plan: Plan, host: Host, segments: Iterable[Segment]) -> list[tuple[str, IPv4Network]]:
+    """Which source addresses may come in on which interface: a bridge's own subnet, on the uplink the other hosts'."""
+    uplink = [IPv4Network(other.address) for other in plan.hosts if other.name != host.name]
+    uplink += [block for other in plan.hosts if other.name != host.name for block in other.blocks]
+    uplink += [network for rule in plan.host_rules if rule.host == host.name for network in rule.networks]
+    own = {IPv4Network(host.address), *host.blocks}
+    bound = [(host.uplink_interface.name, network) for network in collapse(uplink) if network not in own]
+    return bound + sorted((segment.bridge, segment.subnet) for segment in segments)
+
+
+def _outside(plan: Plan, host: Host) -> list[Outside]:
+    found: list[Outside] = []
+    for interface in sorted(host.interfaces, key=lambda interface: interface.name):
+        if interface.role is HostInterface.UPLINK:
+            continue
+        others = [other for other in host.interfaces if other.name != interface.name]
+        foreign = [plan.prefix, *NEVER_A_SOURCE, IPv4Network(interface.address.ip)]
+        foreign += [other.address.network for other in others]
+        foreign6: list[IPv6Network] = []
+        if interface.address6:
+            foreign6 = [*NEVER_A_SOURCE6, IPv6Network(interface.address6.ip)]
+            foreign6 += [other.address6.network for other in others if other.address6]
+            foreign6 += [segment.subnet6 for segment in plan.segments if segment.subnet6]
+        found.append(Outside(interface.name, tuple(collapse(foreign)), tuple(collapse_addresses(foreign6))))
+    return found
+
+
+def _entries(plan: Plan, host: str) -> list[Entry]:
+    found: list[Entry] = []
+    for listener in plan.listeners:
+        if listener.host != host:
+            continue
+        container = plan.container_by_name[listener.container]
+        slots6 = tuple(address for address in (container.address6_a, container.address6_b) if address)
+        target6 = container.address6_a if container.slot == "a" else container.address6_b
+        found.append(
+            Entry(
+                interface=listener_interface(plan.host_by_name[host], listener).name,
+                bridge=plan.segment_by_name[listener.segment].bridge,
+                listener=listener,
+                target=container.address(),
+                slots=(container.address_a, container.address_b),
+                target6=target6 if listener.address6 else None,
+                slots6=slots6 if listener.address6 else (),
+            )
+        )
+    return sorted(found, key=lambda entry: (entry.interface, entry.listener.port))
+
+
+def listener_interface(host: Host, listener: Listener) -> Interface:
+    """The interface where a listener's clients come in: the one of its visibility."""
+    return next(interface for interface in host.interfaces if interface.role.value == listener.visibility.value)
+
+
+def _host_rules(plan: Plan, host: str, direction: str) -> list[tuple[IPv4Network, str, int]]:
+    """(other side, protocol, port) of what the host itself accepts or sends, disjoint and sorted."""
+    everything = IPv4Network("0.0.0.0/0")
+    boxes = [
+        Box(everything, network, rule.protocol, rule.port)
+        for rule in plan.host_rules
+        if rule.host == host and rule.direction == direction
+        for network in rule.networks
+    ]
+    return [(box.destination, box.protocol, box.port) for box in disjoint(boxes)]
+
+
+def _classes(plan: Plan, host: str) -> list[tuple[IPv4Network, str]]:
+    """(network, HTB class) of the host's tenants: nft writes minor numbers in hexadecimal, as tc does."""
+    return sorted(
+        (network, f"1:{share.class_id:x}")
+        for share in plan.bandwidth
+        if share.host == host
+        for network in share.networks
+    )
