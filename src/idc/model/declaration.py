@@ -40,7 +40,7 @@ class Declaration:
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
 
     def where(self, file: str, *path: str | int) -> Place:
-        """Where something is declared: ``where("tenants/tax.yaml", "sites", 0, "names")``. The nearest that is there."""
+        """Where something is declared: ``where("tenants/tax.yaml", "sites", 0, "names")``; the nearest there is."""
         return self.sources[file].place(*path)
 
 

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from idc.errors import Problem
 from idc.model.reading import Data
 from idc.model.source import Source
-from idc.model.text import BadValue, did_you_mean
+from idc.model.text import BadValueError, did_you_mean
 
 # What a value of one kind would look like, by pydantic's error type.
 _KINDS: Final = {
@@ -70,7 +70,7 @@ def _words(
         return f"{name} is missing", _field_hint(parent, location[-1])
     if kind == "extra_forbidden":
         return f"unknown key {name}", did_you_mean(str(location[-1]), _keys(parent), what="known keys")
-    if kind == "value_error" and isinstance(bad := context.get("error"), BadValue):
+    if kind == "value_error" and isinstance(bad := context.get("error"), BadValueError):
         text = str(bad)
         return (f"{name} {text}" if text.startswith("must ") else f"{name}: {text}"), bad.hint
     if kind in ("enum", "literal_error"):
@@ -83,7 +83,8 @@ def _words(
     if kind == "tuple_type" and isinstance(value, str | int | float):
         return f"{name} must be a list, not `{value}`", f"write `[{value}]`"
     if kind in _KINDS:
-        return f"{name} must be {_KINDS[kind]}, not {_shape(value)}", _field_hint(parent, location[-1] if location else "")
+        hint = _field_hint(parent, location[-1]) if location else ""
+        return f"{name} must be {_KINDS[kind]}, not {_shape(value)}", hint
     if kind == "too_short":
         return f"{name} is empty", "at least one is needed"
     if kind in ("greater_than", "greater_than_equal", "less_than_equal"):
@@ -117,7 +118,8 @@ def _choice(name: str, value: object, wanted: Any, location: Sequence[str | int]
     if words == ["1"]:
         return f"{name} must be 1, not {_shape(value)}", "this idc reads `format: 1`"
     if isinstance(value, list | dict) or value is None:
-        return f"{name} must be one word, not {'nothing' if value is None else _shape(value)}", f"one of {', '.join(words)}"
+        shape = "nothing" if value is None else _shape(value)
+        return f"{name} must be one word, not {shape}", f"one of {', '.join(words)}"
     what = str(value) if not isinstance(value, bool) else str(value).lower()
     thing = next((part for part in reversed(location) if isinstance(part, str) and part != value), "it")
     return f"{name}: `{what}` is not a known word for `{thing}`", did_you_mean(what, words, what="one of")
@@ -174,9 +176,5 @@ def _field_hint(parent: Any, key: str | int) -> str:
         if isinstance(option, type) and issubclass(option, BaseModel):
             for name, field in option.model_fields.items():
                 if (field.alias or name) == key and field.description:
-                    return f"`{key}` is the {field.description}" if _is_noun(field.description) else field.description
+                    return f"`{key}`: {field.description}"
     return ""
-
-
-def _is_noun(description: str) -> bool:
-    return not description.startswith(("the ", "a ", "an ", "who", "what", "from ", "for ", "how ", "where", "its ", "kind"))

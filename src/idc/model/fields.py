@@ -13,7 +13,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from idc.model import refs, text
-from idc.model.text import BadValue
+from idc.model.text import BadValueError
 from idc.model.units import Bandwidth, Bytes, Duration, parse_bandwidth, parse_bytes, parse_duration
 
 _KEY_TYPES: Final = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384")
@@ -21,7 +21,7 @@ _KEY_TYPES: Final = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-ni
 
 def _text(value: object, example: str) -> str:
     if not isinstance(value, str):
-        raise BadValue(f"must be text, not {value!r}", f"as {example}")
+        raise BadValueError(f"must be text, not {value!r}", f"as {example}")
     return value
 
 
@@ -29,11 +29,11 @@ def _date(value: object) -> date:
     if isinstance(value, date):
         return value
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise BadValue(f"`{value}` is not a date", "year-month-day, as 2027-12-31")
+        raise BadValueError(f"`{value}` is not a date", "year-month-day, as 2027-12-31")
     try:
         return date.fromisoformat(value)
     except ValueError as error:
-        raise BadValue(f"`{value}` is not a date: {error}", "year-month-day, as 2027-12-31") from None
+        raise BadValueError(f"`{value}` is not a date: {error}", "year-month-day, as 2027-12-31") from None
 
 
 def _address(value: object) -> IPv4Address:
@@ -42,7 +42,7 @@ def _address(value: object) -> IPv4Address:
     try:
         return IPv4Address(_text(value, "192.0.2.10"))
     except ValueError as error:
-        raise BadValue(f"`{value}` is not an IPv4 address", f"as 192.0.2.10 ({error})") from None
+        raise BadValueError(f"`{value}` is not an IPv4 address", f"as 192.0.2.10 ({error})") from None
 
 
 def _network(value: object) -> IPv4Network:
@@ -56,7 +56,7 @@ def _network(value: object) -> IPv4Network:
             hint = f"did you mean `{IPv4Network(written, strict=False)}`?"
         except ValueError:
             hint = "as 10.64.0.0/13"
-        raise BadValue(f"`{value}` is not an IPv4 network: {error}", hint) from None
+        raise BadValueError(f"`{value}` is not an IPv4 network: {error}", hint) from None
 
 
 def _interface4(value: object) -> IPv4Interface:
@@ -64,7 +64,7 @@ def _interface4(value: object) -> IPv4Interface:
         return value
     found = _interface(value, "203.0.113.10/24")
     if not isinstance(found, IPv4Interface):
-        raise BadValue(f"`{value}` is an IPv6 address", "its place is `address6`")
+        raise BadValueError(f"`{value}` is an IPv6 address", "its place is `address6`")
     return found
 
 
@@ -73,38 +73,42 @@ def _interface6(value: object) -> IPv6Interface:
         return value
     found = _interface(value, "2001:db8:64::10/64")
     if not isinstance(found, IPv6Interface):
-        raise BadValue(f"`{value}` is an IPv4 address", "its place is `address`")
+        raise BadValueError(f"`{value}` is an IPv4 address", "its place is `address`")
     if found.network.prefixlen > 126:
-        raise BadValue(f"`{value}` leaves no room for others on its network", "as 2001:db8:64::10/64")
+        raise BadValueError(f"`{value}` leaves no room for others on its network", "as 2001:db8:64::10/64")
     return found
 
 
 def _interface(value: object, example: str) -> IPv4Interface | IPv6Interface:
     written = _text(value, example)
     if "/" not in written:
-        raise BadValue(f"`{written}` has no prefix length", f"the address with the length of its network, as {example}")
+        raise BadValueError(
+            f"`{written}` has no prefix length", f"the address with the length of its network, as {example}"
+        )
     try:
         found = ip_interface(written)
     except ValueError:
-        raise BadValue(f"`{written}` is not an address with a prefix length", f"as {example}") from None
+        raise BadValueError(f"`{written}` is not an address with a prefix length", f"as {example}") from None
     network = found.network
     if isinstance(network, IPv4Network) and network.prefixlen > 30:
-        raise BadValue(f"`{written}` leaves no room for others on its network", f"as {example}")
+        raise BadValueError(f"`{written}` leaves no room for others on its network", f"as {example}")
     ends = (network.network_address, network.broadcast_address if network.version == 4 else network.network_address)
     if found.ip in ends:
-        raise BadValue(f"`{written}` is the network's own or its broadcast address", f"an address of a host, as {example}")
+        raise BadValueError(
+            f"`{written}` is the network's own or its broadcast address", f"a host's address, as {example}"
+        )
     return found
 
 
 def port(value: object) -> str:
-    """``443/tcp`` as it is; raises BadValue otherwise."""
+    """``443/tcp`` as it is; raises BadValueError otherwise."""
     match = re.fullmatch(r"([1-9][0-9]{0,4})/(tcp|udp)", value) if isinstance(value, str) else None
     if match is None or int(match[1]) > 65535:
         digits = re.search(r"[0-9]{1,5}", str(value))
         kind = "udp" if "udp" in str(value).lower() else "tcp"
         near = int(digits[0]) if digits else 0
         hint = f"did you mean `{near}/{kind}`?" if 0 < near < 65536 else "as 443/tcp or 53/udp"
-        raise BadValue(f"`{value}` is not a port and protocol", hint)
+        raise BadValueError(f"`{value}` is not a port and protocol", hint)
     return match[0]
 
 
@@ -112,41 +116,48 @@ def _reference(value: object) -> str:
     return str(refs.parse(value))
 
 
-def _reason(value: str) -> str:
-    if len(text.line(value).strip()) < 8:
-        raise BadValue(f"`{value}` is too short for a reason", "say in a few words what it is for (8 characters or more)")
-    return value
+def _reason(value: object) -> str:
+    reason = text.line(value)
+    if len(reason.strip()) < 8:
+        raise BadValueError(
+            f"`{reason}` is too short for a reason", "a few words on what it is for, 8 characters or more"
+        )
+    return reason
 
 
 def _image(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,38}[a-z0-9]", value):
-        raise BadValue(f"`{value}` is not the short name of an image", "a folder's name under images/, as filing")
+        raise BadValueError(f"`{value}` is not the short name of an image", "a folder's name under images/, as filing")
     return value
 
 
 def _interface_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]{0,14}", value):
-        raise BadValue(f"`{value}` is not an interface's name", "1 to 15 letters, digits, dots and hyphens, as eth0")
+        raise BadValueError(
+            f"`{value}` is not an interface's name", "1 to 15 letters, digits, dots and hyphens, as eth0"
+        )
     return value
 
 
 def _user(value: str) -> str:
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
-        raise BadValue(f"`{value}` is not a login name", "as root or operator")
+        raise BadValueError(f"`{value}` is not a login name", "as root or operator")
     return value
 
 
 def _ssh_key(value: object) -> str:
     words = _text(value, "ssh-ed25519 AAAA… name").split()
     if len(words) < 2 or words[0] not in _KEY_TYPES:
-        raise BadValue("not a public SSH key", f"`TYPE BASE64 comment`, type one of {', '.join(_KEY_TYPES)}")
+        raise BadValueError("not a public SSH key", f"`TYPE BASE64 comment`, type one of {', '.join(_KEY_TYPES)}")
     try:
         blob = base64.b64decode(words[1], validate=True)
         (length,) = struct.unpack(">I", blob[:4])
     except (binascii.Error, struct.error, ValueError):
-        raise BadValue("the SSH key is damaged: its second word is no base64", "copy the line of the .pub file") from None
+        raise BadValueError(
+            "the SSH key is damaged: its second word is no base64", "copy the .pub file's line"
+        ) from None
     if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 32:
-        raise BadValue(f"the SSH key is damaged: it is no {words[0]} key", "copy the line of the .pub file")
+        raise BadValueError(f"the SSH key is damaged: it is no {words[0]} key", "copy the .pub file's line")
     return " ".join(words[:2])
 
 
@@ -167,9 +178,7 @@ Name = Annotated[str, BeforeValidator(text.name), _pattern(text.NAME, "tax", "ci
 HostName = Annotated[str, BeforeValidator(text.host_name), _pattern(text.HOST_NAME, "www.city.example")]
 Email = Annotated[str, BeforeValidator(text.email), _pattern(text.EMAIL, "duty@city.example")]
 Line = Annotated[str, BeforeValidator(text.line), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})]
-Reason = Annotated[
-    str, Field(strict=True), AfterValidator(_reason), WithJsonSchema({"type": "string", "minLength": 8, "maxLength": 200})
-]
+Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "minLength": 8, "maxLength": 200})]
 Port = Annotated[str, BeforeValidator(port), _pattern(r"^[1-9][0-9]{0,4}/(tcp|udp)$", "443/tcp", "53/udp")]
 Ref = Annotated[
     str,
@@ -185,7 +194,9 @@ UserName = Annotated[str, Field(strict=True), AfterValidator(_user)]
 SshKey = Annotated[str, BeforeValidator(_ssh_key), _pattern(r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", "ssh-ed25519 AAAA… name")]
 Address = Annotated[IPv4Address, BeforeValidator(_address), WithJsonSchema({"type": "string", "format": "ipv4"})]
 Network = Annotated[IPv4Network, BeforeValidator(_network), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "10.64.0.0/13")]
-Interface4 = Annotated[IPv4Interface, BeforeValidator(_interface4), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "203.0.113.10/24")]
+Interface4 = Annotated[
+    IPv4Interface, BeforeValidator(_interface4), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "203.0.113.10/24")
+]
 Interface6 = Annotated[
     IPv6Interface, BeforeValidator(_interface6), _pattern(r"^[0-9a-fA-F:.]+/[0-9]{1,3}$", "2001:db8:64::10/64")
 ]

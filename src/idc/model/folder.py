@@ -60,9 +60,9 @@ def _scan(folder: Path, shown: str, problems: list[Problem]) -> list[tuple[str, 
 
 def _printable(name: str) -> str:
     """A file name that is safe to print."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8").encode("unicode_escape").decode() if not (
-        name.isprintable()
-    ) else name  # fmt: skip
+    if name.isprintable():
+        return name
+    return name.encode("utf-8", "backslashreplace").decode().encode("unicode_escape").decode()
 
 
 def list_folder(folder: Path) -> Listing:
@@ -105,7 +105,8 @@ def _list_tenants(folder: Path, shown: str, listing: Listing) -> None:
         elif not (kind == "file" and name == "README.md"):
             stem = name.split(".")[0]
             hint = f"did you mean {stem}.yaml?" if kind == "file" and stem else "a tenant is one file, ID.yaml"
-            listing.problems.append(Problem(f"{shown}/{_printable(name)}", 0, f"not a tenant's file: an unknown {kind}", hint))
+            message = f"not a tenant's file: an unknown {kind}"
+            listing.problems.append(Problem(f"{shown}/{_printable(name)}", 0, message, hint))
 
 
 def check_content(folder: Path, content: str) -> tuple[str, str] | None:
@@ -132,9 +133,10 @@ def _strange_file(folder: Path) -> tuple[str, str] | None:
     """The first thing in a content folder that is neither a plain file nor a folder."""
     for base, folders, files in os.walk(folder):
         for name in sorted([*folders, *files]):
-            mode = os.lstat(os.path.join(base, name)).st_mode
+            path = Path(base) / name
+            mode = path.lstat().st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 what = "a symbolic link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
-                where = os.path.relpath(os.path.join(base, name), folder)
-                return f"the content holds `{_printable(where)}`, which is {what}", "only plain files are published"
+                where = _printable(str(path.relative_to(folder)))
+                return f"the content holds `{where}`, which is {what}", "only plain files are published"
     return None

@@ -118,7 +118,7 @@ class Profile:
         return self._pairs.get(frozenset((a, b)))
 
     def isolation(self, a: str, b: str) -> Isolation:
-        """How two different fabrics are kept apart. Unlisted or unknown is REFUSED; raises ValueError for ``a == b``."""
+        """How two different fabrics are kept apart. Unlisted is REFUSED; raises ValueError for ``a == b``."""
         if a == b:
             raise ValueError(f"{a} is one fabric, no pair")
         rule = self.pair(a, b)

@@ -14,7 +14,7 @@ import re
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from yaml.events import (
@@ -28,6 +28,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from idc.model.faults import Fault, syntax_fault
 from idc.model.text import describe, hidden
 
 Data = None | bool | int | float | str | list["Data"] | dict[str, "Data"]
@@ -46,16 +47,6 @@ _WORDS: Final[dict[str, bool | None]] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something that the text does wrong, at a 1-based line and column."""
-
-    line: int
-    column: int
-    message: str
-    hint: str = ""
 
 
 @dataclass
@@ -104,7 +95,7 @@ def _count(value: Data) -> int:
     return 1
 
 
-class _Stop(Exception):
+class _StopReadingError(Exception):
     """The rest of the text is not worth reading."""
 
 
@@ -143,10 +134,10 @@ class _Builder:
         """Enter a mapping or list."""
         if len(self.stack) >= MAX_DEPTH:
             self.fault(mark, f"nested more than {MAX_DEPTH} deep", "a declaration never is: look for a stray bracket")
-            raise _Stop
+            raise _StopReadingError
         if type(self.container) is dict and self.key is None:
             self.fault(mark, "a key is a list or a mapping", "a key is one plain word; quote text that has brackets")
-            raise _Stop
+            raise _StopReadingError
         if self.container is not None:
             self.stack.append((self.container, self.key, self.start, self.duplicate))
         self.container, self.key, self.duplicate = container, None, -1
@@ -219,24 +210,20 @@ class _Builder:
 def _check_document(event: DocumentStartEvent, builder: _Builder, number: int, mark: int) -> None:
     if number > 1:
         builder.fault(mark, "a second document begins here", "one document a file: take the `---` line out")
-        raise _Stop
+        raise _StopReadingError
     if event.version or event.tags:
         builder.fault(mark, "directives (%YAML, %TAG) are not taken", "take the lines that begin with % out")
 
 
-def _mark(event: yaml.events.Event) -> int:
-    start = event.start_mark
-    return int(start.line * _COLUMN + min(start.column, _COLUMN - 1))
-
-
-def _consume(next_event: Callable[[], yaml.events.Event], builder: _Builder) -> None:
+def _consume(next_event: Callable[[], Any], builder: _Builder) -> None:
+    """Feed all events to the builder. Its loop is the hot one: a centre has millions of events."""
     marks, documents = builder.reading.marks, 0
     while True:
         event = next_event()
         kind = type(event)
+        start = event.start_mark
+        mark = start.line * _COLUMN + min(start.column, _COLUMN - 1)
         if kind is ScalarEvent or kind is MappingStartEvent or kind is SequenceStartEvent:
-            start = event.start_mark
-            mark = start.line * _COLUMN + min(start.column, _COLUMN - 1)
             if event.anchor is not None:
                 builder.fault(mark, f"anchors (`&{event.anchor}`) are not taken", "write the value where it is needed")
             if event.tag is not None:
@@ -244,7 +231,7 @@ def _consume(next_event: Callable[[], yaml.events.Event], builder: _Builder) -> 
                 builder.fault(mark, f"tags (`{_short_tag(event.tag)}`) are not taken", hint)
             if len(marks) > MAX_NODES:
                 builder.fault(mark, f"more than {MAX_NODES:,} values in one file", "a declaration is never that large")
-                raise _Stop
+                raise _StopReadingError
             if kind is ScalarEvent:
                 builder.scalar(event.value, event.implicit[0] or (event.tag is not None), mark)
             else:
@@ -252,16 +239,17 @@ def _consume(next_event: Callable[[], yaml.events.Event], builder: _Builder) -> 
         elif kind is MappingEndEvent or kind is SequenceEndEvent:
             builder.close()
         elif kind is AliasEvent:
-            builder.fault(_mark(event), f"aliases (`*{event.anchor}`) are not taken", "write the value out again")
-            builder.scalar("*", False, _mark(event))
+            builder.fault(mark, f"aliases (`*{event.anchor}`) are not taken", "write the value out again")
+            builder.scalar("*", False, mark)
             builder.judgeable = False
         elif kind is DocumentStartEvent:
             documents += 1
-            _check_document(event, builder, documents, _mark(event))
+            _check_document(event, builder, documents, mark)
         elif kind is StreamEndEvent:
             if not documents:
-                builder.reading.faults.append(Fault(0, 0, "the file is empty", "`idc init` writes one that is complete"))
-                raise _Stop
+                hint = "`idc init` writes one that is complete"
+                builder.reading.faults.append(Fault(0, 0, "the file is empty", hint))
+                raise _StopReadingError
             return
 
 
@@ -269,54 +257,26 @@ def _short_tag(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!")
 
 
-def _syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
-    """A scanner's or parser's complaint, with a hint in the words of somebody who writes the file."""
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    lines = text.split("\n")
-    shown = lines[line] if line < len(lines) else ""
-    problem = str(error.problem or error.context or "it cannot be read")
-    message = f"not YAML: {error.context}: {problem}" if error.context and error.problem else f"not YAML: {problem}"
-    near = "".join(lines[max(0, line - 1) : line + 1])
-    if "\t" in shown[: column + 1]:
-        hint = "indent with spaces; a tab is no indentation in YAML"
-    elif "：" in near or "，" in near:
-        hint = "the colon or comma is a full-width one (U+FF1A, U+FF0C); write the ASCII `:` or `,`"
-    elif "mapping values" in problem:
-        hint = "text that holds `: ` needs quotes; else look at the indentation of this line and the one above"
-    elif "start any token" in problem:
-        hint = "text that begins with @, ` or % needs quotes"
-    elif "escape" in problem:
-        hint = "in double quotes a backslash begins an escape; single quotes take it as it is"
-    elif "expected ',' or" in problem:
-        hint = "close the bracket, or put a comma between the items"
-    elif "end of stream" in problem:
-        hint = "a quote is not closed"
-    else:
-        hint = "look at the indentation of this line and the one above"
-    return Fault(line + 1, column + 1, message, hint)
-
-
 def read(text: str) -> Reading:
-    """Read a text; never raises for what it holds. All faults are collected until the text can no longer be followed."""
+    """Read a text; never raises for what it holds. Faults are collected until the text cannot be followed."""
     reading = Reading()
     shown = text.replace("\r\n", "\n").replace("\n", "").replace("\t", "")
     if not shown.isprintable() and hidden(shown) >= 0:
         for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
             if (index := hidden(line.replace("\t", " "))) >= 0:
-                fault = Fault(number, index + 1, f"the line holds {describe(line[index])}", "take it out: it does not show")
-                reading.faults.append(fault)
+                message = f"the line holds {describe(line[index])}"
+                reading.faults.append(Fault(number, index + 1, message, "take it out: it does not show"))
         return reading
     builder = _Builder(reading)
     loader = _LOADER(text)
     try:
         _consume(loader.get_event, builder)
         reading.complete = builder.judgeable
-    except _Stop:
+    except _StopReadingError:
         reading.data = None
     except yaml.MarkedYAMLError as error:
         reading.data = None
-        reading.faults.append(_syntax_fault(error, text))
+        reading.faults.append(syntax_fault(error, text))
     except yaml.YAMLError as error:
         reading.data = None
         reading.faults.append(Fault(0, 0, f"not YAML: {error}"))

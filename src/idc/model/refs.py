@@ -1,9 +1,9 @@
 """One grammar of reference, in flows, findings and commands alike.
 
-    tenant/tax/site/file   a site              service/dns   a platform service
-    tenant/tax             a tenant            zone/edge     a zone of this fabric
-    host/web-1             a host              10.1.2.0/24   an IPv4 network outside the fabric
-    internet               a fabric of the profile, by its bare name
+tenant/tax/site/file   a site              service/dns   a platform service
+tenant/tax             a tenant            zone/edge     a zone of this fabric
+host/web-1             a host              10.1.2.0/24   an IPv4 network outside the fabric
+internet               a fabric of the profile, by its bare name
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Final, Literal
 
-from idc.model.text import NAME, BadValue, did_you_mean, name
+from idc.model.text import NAME, BadValueError, did_you_mean, name
 
 Kind = Literal["tenant", "site", "service", "zone", "host", "fabric", "network"]
 
@@ -37,14 +37,14 @@ class Reference:
 
 
 def parse(text: object) -> Reference:
-    """The reference that a text means. Raises BadValue when it has none of the shapes; whether it exists is not asked."""
+    """The reference that a text means. Raises BadValueError for other shapes; whether it exists is not asked."""
     if not isinstance(text, str) or not text:
-        raise BadValue(f"`{text}` is not a reference", f"write {_SHAPES}")
+        raise BadValueError(f"`{text}` is not a reference", f"write {_SHAPES}")
     if text[0].isdigit():
         try:
             network = IPv4Network(text)
         except ValueError as error:
-            raise BadValue(f"`{text}` is not an IPv4 network: {error}", "as 10.1.2.0/24 or 10.1.2.3/32") from None
+            raise BadValueError(f"`{text}` is not an IPv4 network: {error}", "as 10.1.2.0/24 or 10.1.2.3/32") from None
         return Reference("network", str(network), network=network)
     match text.split("/"):
         case [fabric]:
@@ -60,8 +60,8 @@ def parse(text: object) -> Reference:
         case ["host", host]:
             return Reference("host", name(host))
         case [kind, *_] if kind not in ("tenant", "service", "zone", "host"):
-            raise BadValue(
+            raise BadValueError(
                 f"`{text}` is not a reference: `{kind}` is no kind of thing",
                 did_you_mean(kind, ("tenant", "service", "zone", "host"), what="kinds"),
             )
-    raise BadValue(f"`{text}` is not a reference", f"write {_SHAPES}")
+    raise BadValueError(f"`{text}` is not a reference", f"write {_SHAPES}")

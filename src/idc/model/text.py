@@ -18,12 +18,12 @@ _EMAIL = re.compile(EMAIL)
 
 # Letters of other scripts that many fonts draw like a Latin one (Unicode TR 39, the ones that occur in practice).
 _LOOK_ALIKE: Final = str.maketrans(
-    "асԁеһіјӏорԛѕԝхуАВЕКМНОРСТХ" + "αορυνικτ" + "ａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ０１２３４５６７８９－．",
-    "acdehijlopqswxyABEKMHOPCTX" + "aopuvikt" + "abcdefghijklmnopqrstuvwxyz0123456789-.",
-)  # fmt: skip
+    "асԁеһіјӏорԛѕԝхуАВЕКМНОРСТХαορυνικτａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ０１２３４５６７８９－．",
+    "acdehijlopqswxyABEKMHOPCTXaopuviktabcdefghijklmnopqrstuvwxyz0123456789-.",
+)
 
 
-class BadValue(ValueError):
+class BadValueError(ValueError):
     """A value that cannot be what its field asks for; ``hint`` says what to write instead."""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -67,46 +67,46 @@ def _refuse_foreign(text: str, what: str) -> None:
         if not character.isascii():
             plain = text.translate(_LOOK_ALIKE)
             hint = f"did you mean `{plain}`?" if plain.isascii() else "only ASCII letters, digits and hyphens"
-            raise BadValue(f"{what} `{text}` holds {describe(character)}, which is no ASCII letter", hint)
+            raise BadValueError(f"{what} `{text}` holds {describe(character)}, which is no ASCII letter", hint)
 
 
 def name(value: object) -> str:
     """An id of ours: 2 to 24 lower-case letters, digits and hyphens, a letter first."""
     if not isinstance(value, str):
-        raise BadValue(f"a name must be text, not {value!r}", f'write it in quotes: "{value}"')
+        raise BadValueError(f"a name must be text, not {value!r}", f'write it in quotes: "{value}"')
     if _NAME.fullmatch(value):
         return value
     _refuse_foreign(value, "the name")
     repaired = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")
     rule = "2 to 24 lower-case letters, digits and hyphens, a letter first"
     hint = f"did you mean `{repaired}`?" if repaired != value and _NAME.fullmatch(repaired) else ""
-    raise BadValue(f"`{value}` is not a name: {rule}", hint)
+    raise BadValueError(f"`{value}` is not a name: {rule}", hint)
 
 
 def host_name(value: object) -> str:
     """A DNS host name of at least two labels in lower case (RFC 1123); ``xn--`` labels must not mix scripts."""
     if not isinstance(value, str):
-        raise BadValue(f"a host name must be text, not {value!r}", "as www.city.example")
+        raise BadValueError(f"a host name must be text, not {value!r}", "as www.city.example")
     _refuse_foreign(value, "the host name")
     if value != value.lower():
-        raise BadValue(f"the host name `{value}` has upper-case letters", f"write `{value.lower()}`")
+        raise BadValueError(f"the host name `{value}` has upper-case letters", f"write `{value.lower()}`")
     if value.endswith("."):
-        raise BadValue(f"the host name `{value}` ends with a dot", f"write `{value.rstrip('.')}`")
+        raise BadValueError(f"the host name `{value}` ends with a dot", f"write `{value.rstrip('.')}`")
     if "://" in value or "/" in value or ":" in value:
-        raise BadValue(f"`{value}` is a URL or has a port, not a host name", "the bare name, as www.city.example")
+        raise BadValueError(f"`{value}` is a URL or has a port, not a host name", "the bare name, as www.city.example")
     labels = value.split(".")
     if len(value) > 253 or len(labels) < 2:
-        raise BadValue(f"`{value}` is not a host name of 2 or more labels", "as www.city.example")
+        raise BadValueError(f"`{value}` is not a host name of 2 or more labels", "as www.city.example")
     for label in labels:
         if not _LABEL.fullmatch(label):
-            raise BadValue(
+            raise BadValueError(
                 f"the host name `{value}` has the label `{label}`",
                 "each label has 1 to 63 letters, digits and hyphens, no hyphen first or last (RFC 1123)",
             )
         if label.startswith("xn--"):
             _check_international(label, value)
     if labels[-1].isdigit():
-        raise BadValue(f"`{value}` reads as an address, not as a host name", "as www.city.example")
+        raise BadValueError(f"`{value}` reads as an address, not as a host name", "as www.city.example")
     return value
 
 
@@ -114,11 +114,11 @@ def _check_international(label: str, whole: str) -> None:
     try:
         decoded = label[4:].encode("ascii").decode("punycode")
     except (UnicodeError, ValueError, OverflowError):
-        raise BadValue(f"the label `{label}` of `{whole}` is no valid punycode", "write the label anew") from None
+        raise BadValueError(f"the label `{label}` of `{whole}` is no valid punycode", "write the label anew") from None
     letters = [character for character in decoded if character.isalpha()]
     scripts = {unicodedata.name(character, "?").split()[0] for character in letters} - {"HIRAGANA", "KATAKANA"}
     if len(scripts) > 1 or any(character.translate(_LOOK_ALIKE).isascii() for character in letters):
-        raise BadValue(
+        raise BadValueError(
             f"the label `{label}` of `{whole}` reads `{decoded}`, which mixes scripts or passes for a Latin name",
             "a label has the letters of one script, and none that look Latin",
         )
@@ -127,7 +127,7 @@ def _check_international(label: str, whole: str) -> None:
 def email(value: object) -> str:
     """A mail address: the plain ``local@host.name`` form."""
     if not isinstance(value, str) or not _EMAIL.fullmatch(value) or len(value) > 254:
-        raise BadValue(f"`{value}` is not a mail address", "as duty@city.example")
+        raise BadValueError(f"`{value}` is not a mail address", "as duty@city.example")
     host_name(value.rpartition("@")[2])
     return value
 
@@ -135,9 +135,9 @@ def email(value: object) -> str:
 def line(value: object) -> str:
     """A text of one line that shows all it holds: 1 to 200 characters."""
     if not isinstance(value, str):
-        raise BadValue(f"must be text, not {value!r}", f'write it in quotes: "{value}"')
+        raise BadValueError(f"must be text, not {value!r}", f'write it in quotes: "{value}"')
     if not value.strip() or len(value) > 200:
-        raise BadValue("must have 1 to 200 characters", "a few plain words")
+        raise BadValueError("must have 1 to 200 characters", "a few plain words")
     if "\n" in value or hidden(value) >= 0:
-        raise BadValue("must be one line of visible text")
+        raise BadValueError("must be one line of visible text")
     return value

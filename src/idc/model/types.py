@@ -58,7 +58,9 @@ class HostSpec(Strict):
     memory: BytesField = Field(description="main memory")
     disk: BytesField = Field(description="disk for containers and volumes")
     uplink: BandwidthField = Field(description="bandwidth towards the other hosts")
-    address: Address | None = Field(default=None, description="SSH address of a real host, also its address on the uplink")
+    address: Address | None = Field(
+        default=None, description="SSH address of a real host, also its address on the uplink"
+    )
     user: UserName = Field(default="root", description="login name on a real host")
     interface: InterfaceName = Field(default="uplink", description="interface towards the other hosts, on a real host")
 
@@ -67,7 +69,9 @@ class ListenerSpec(Strict):
     """Where one visibility enters the fabric: addresses of the edge on that network, with prefix lengths."""
 
     address: Interface4 = Field(description="IPv4 address of the edge, with its network's prefix length")
-    address6: Interface6 | None = Field(default=None, description="IPv6 address of the edge, with its network's prefix length")
+    address6: Interface6 | None = Field(
+        default=None, description="IPv6 address of the edge, with its network's prefix length"
+    )
     interface: InterfaceName | Literal[""] = Field(default="", description="interface on a real host")
 
 
@@ -95,8 +99,12 @@ class CentreSpec(Strict):
     hosts: dict[Name, HostSpec] = Field(description="machines by name")
     services: dict[Service, tuple[Name, ...]] = Field(description="platform services and the hosts that offer them")
     listeners: dict[Visibility, ListenerSpec] = Field(description="addresses of the edge, by who comes in there")
-    flows: tuple[FlowSpec, ...] = Field(default=(), description="flows beyond those that zones, sites and services imply")
-    backend: Annotated[str, Field(max_length=500)] = Field(default="", description="where Pulumi keeps its state; empty: files")
+    flows: tuple[FlowSpec, ...] = Field(
+        default=(), description="flows beyond those that zones, sites and services imply"
+    )
+    backend: Annotated[str, Field(max_length=500)] = Field(
+        default="", description="where Pulumi keeps its state; empty: files"
+    )
 
 
 class Contact(Strict):
@@ -119,7 +127,9 @@ class SiteSpec(Strict):
     """One hosted site of a tenant."""
 
     name: Name = Field(description="id of the site, one of its tenant")
-    kind: SiteKind = Field(default=SiteKind.STATIC, description="released files, an application image, or the portal page")
+    kind: SiteKind = Field(
+        default=SiteKind.STATIC, description="released files, an application image, or the portal page"
+    )
     names: Annotated[tuple[HostName, ...], Field(min_length=1)] = Field(description="host names it answers to")
     visibility: Visibility = Field(default=Visibility.FABRIC, description="from where it may be asked for")
     audience: Annotated[tuple[Audience, ...], Field(min_length=1)] = Field(
@@ -136,8 +146,12 @@ class SiteSpec(Strict):
 class BackupSpec(Strict):
     """What a tenant demands of its backups."""
 
-    rpo: DurationField = Field(default=Duration(hours=24), description="greatest loss of data (recovery point objective)")
-    rto: DurationField = Field(default=Duration(hours=4), description="greatest time to restore (recovery time objective)")
+    rpo: DurationField = Field(
+        default=Duration(hours=24), description="greatest loss of data (recovery point objective)"
+    )
+    rto: DurationField = Field(
+        default=Duration(hours=4), description="greatest time to restore (recovery time objective)"
+    )
     keep: DurationField = Field(default=Duration(days=30), description="how long copies are kept")
     drill_every: DurationField = Field(default=Duration(days=90), description="how often a restore is tried")
 
@@ -157,7 +171,9 @@ class TenantSpec(Strict):
     tenant: Name = Field(description="immutable id, the same as the file's name")
     department: Line = Field(description="name of the department; it may change")
     contacts: Annotated[tuple[Contact, ...], Field(min_length=1)] = Field(description="who answers for it")
-    protection_level: Annotated[int, Field(strict=True, ge=1, le=4)] = Field(default=2, description="MLPS level, 1 to 4")
+    protection_level: Annotated[int, Field(strict=True, ge=1, le=4)] = Field(
+        default=2, description="MLPS level, 1 to 4"
+    )
     quota: Quota = Field(default=Quota(), description="what it may use, all its sites together")
     sites: tuple[SiteSpec, ...] = Field(description="its hosted sites")
     backup: BackupSpec = Field(default=BackupSpec(), description="what it demands of its backups")

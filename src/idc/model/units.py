@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta as Duration
+from datetime import timedelta as Duration  # noqa: N812 - a type of ours by its own word
 from typing import Final, NewType
 
-from idc.model.text import BadValue
+from idc.model.text import BadValueError
 
 Bytes = NewType("Bytes", int)
 Bandwidth = NewType("Bandwidth", int)  # bit/s
@@ -45,29 +45,29 @@ def _parse(value: object, units: Mapping[str, int], example: str, least: int, mo
     else:
         match = re.fullmatch(r"([0-9]{1,12})\s?([A-Za-z/]+)", value) if isinstance(value, str) else None
         if match is None or match[2] not in units:
-            raise BadValue(f"`{value}` is not a quantity", _hint(str(value), units, example))
+            raise BadValueError(f"`{value}` is not a quantity", _hint(str(value), units, example))
         number = int(match[1]) * units[match[2]]
     if number <= 0:
-        raise BadValue(f"`{value}` must be more than zero", f"as {example}")
+        raise BadValueError(f"`{value}` must be more than zero", f"as {example}")
     if not least <= number <= most:
         bound = f"at least {_format(least, units)}" if number < least else f"at most {_format(most, units)}"
         unitless = ", and a number needs its unit" if isinstance(value, int) else ""
-        raise BadValue(f"`{value}` must be {bound}{unitless}", f"as {example}")
+        raise BadValueError(f"`{value}` must be {bound}{unitless}", f"as {example}")
     return number
 
 
 def parse_bytes(value: object) -> Bytes:
-    """``8GiB`` -> bytes, 1 MiB to 1024 TiB. Plain integers are bytes. Raises BadValue."""
+    """``8GiB`` -> bytes, 1 MiB to 1024 TiB. Plain integers are bytes. Raises BadValueError."""
     return Bytes(_parse(value, _BYTES, "8GiB", 1024**2, 1024**5))
 
 
 def parse_bandwidth(value: object) -> Bandwidth:
-    """``50Mbit/s`` -> bit/s, 8 kbit/s to 10,000 Gbit/s. Plain integers are bit/s. Raises BadValue."""
+    """``50Mbit/s`` -> bit/s, 8 kbit/s to 10,000 Gbit/s. Plain integers are bit/s. Raises BadValueError."""
     return Bandwidth(_parse(value, _BITS, "50Mbit/s", 8_000, 10**13))
 
 
 def parse_duration(value: object) -> Duration:
-    """``24h`` -> timedelta, one minute to 100 years. Raises BadValue."""
+    """``24h`` -> timedelta, one minute to 100 years. Raises BadValueError."""
     if isinstance(value, Duration):
         return value
     return Duration(seconds=_parse(value, _SECONDS, "24h", 60, 36_500 * 86400))

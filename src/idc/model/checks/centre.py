@@ -88,7 +88,7 @@ def _services(scope: Scope, centre: CentreSpec) -> None:
             zone = SERVICE_ZONE[service]
             able = [name for name, host in centre.hosts.items() if zone in host.zones]
             hint = f"`{service}: [{able[0]}]`" if able else f"a host with the zone `{zone}`, and it under `{service}:`"
-            where = ("services", service.value) if service in centre.services else ("services",)
+            where: tuple[str, ...] = ("services", service.value) if service in centre.services else ("services",)
             scope.add(CENTRE_FILE, where, f"no host offers the service `{service}`", hint, key=True)
     for service, hosts in centre.services.items():
         zone = SERVICE_ZONE[service]
@@ -101,9 +101,8 @@ def _services(scope: Scope, centre: CentreSpec) -> None:
             elif zone not in host.zones:
                 message = f"the service `{service}` belongs to the zone `{zone}`, which {name} does not offer"
                 able = [other for other, spec in centre.hosts.items() if zone in spec.zones]
-                where = scope.place(CENTRE_FILE, "hosts", name, "zones").at
-                hint = f"one of {', '.join(able)}, or add `{zone}` to its zones at {where}"
-                scope.add(CENTRE_FILE, path, message, hint if able else f"add `{zone}` to its zones at {where}")
+                add = f"add `{zone}` to its zones at {scope.place(CENTRE_FILE, 'hosts', name, 'zones').at}"
+                scope.add(CENTRE_FILE, path, message, f"one of {', '.join(able)}, or {add}" if able else add)
             if name in hosts[:index]:
                 scope.add(CENTRE_FILE, path, f"the host `{name}` is given twice", "keep one")
 
@@ -123,11 +122,11 @@ def _listeners(scope: Scope, centre: CentreSpec) -> None:
     for key, interface, path in _listener_addresses(centre):
         if isinstance(interface, IPv4Interface) and interface.network.overlaps(centre.prefix):
             place = scope.place(CENTRE_FILE, "prefix")
-            message = f"the network {interface.network} of the listener overlaps the prefix {centre.prefix} ({place.at})"
+            message = f"the listener's network {interface.network} overlaps the prefix {centre.prefix} ({place.at})"
             scope.add(CENTRE_FILE, path, message, "listeners stand on networks outside the prefix")
         for other, before, earlier in taken:
             same_version = interface.version == before.version
-            if other != key and same_version and interface.network.overlaps(before.network):  # type: ignore[arg-type]
+            if other != key and same_version and interface.network.overlaps(before.network):
                 place = scope.place(CENTRE_FILE, *earlier)
                 message = f"{interface.network} overlaps {before.network} of the listener `{other}` ({place.at})"
                 scope.add(CENTRE_FILE, path, message, "the Internet and the fabric's users are two networks")

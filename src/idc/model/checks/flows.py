@@ -1,4 +1,4 @@
-"""Checks of declared flows and of egress: that both ends exist, that the law lets them, that they are not out of date."""
+"""Checks of declared flows and of egress: both ends exist, the law lets them, they are not out of date."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _unknown(scope: Scope, centre: CentreSpec, ref: Reference) -> tuple[str, str
         if ref.network.prefixlen == 0:
             return f"`{ref}` is everything", "name `internet`, or the network that is meant"
         if ref.network.overlaps(centre.prefix):
-            return f"`{ref}` overlaps the prefix {centre.prefix}", "name what is meant: tenant/ID/site/NAME, service/NAME"
+            return f"`{ref}` overlaps the prefix {centre.prefix}", "name it: tenant/ID/site/NAME, service/NAME"
         return None
     if ref.kind in ("tenant", "site"):
         return _tenant(scope, ref)
@@ -116,17 +116,18 @@ def _fabric(scope: Scope, centre: CentreSpec, name: str) -> tuple[str, str] | No
     if profile is None or centre.fabric not in profile.fabrics:
         return None
     if name not in profile.fabrics:
-        shapes = {**{host: f"host/{host}" for host in centre.hosts}, **{s.value: f"service/{s}" for s in centre.services}}
-        shapes |= {zone.value: f"zone/{zone}" for zone in Zone}
-        hint = f"did you mean `{shapes[name]}`?" if name in shapes else did_you_mean(name, profile.fabrics, what="fabrics")
+        meant = {host: f"host/{host}" for host in centre.hosts} | {zone.value: f"zone/{zone}" for zone in Zone}
+        meant |= {service.value: f"service/{service}" for service in centre.services}
+        hint = did_you_mean(name, profile.fabrics, what="fabrics")
+        hint = f"did you mean `{meant[name]}`?" if name in meant else hint
         return f"there is no fabric `{name}` in the profile {profile.name}", hint
     if name == centre.fabric:
-        return f"`{name}` is this fabric itself", "name what is meant in it: zone/NAME, service/NAME, host/NAME or a site"
+        return f"`{name}` is this fabric itself", "name a site, service, zone or host of it"
     law = profile.isolation(name, centre.fabric)
     if law is Isolation.LOGICAL:
         if name == INTERNET:
             return None
-        return f"`{name}` is another centre's: its addresses are not known here", "name its IPv4 network, as 10.80.0.0/13"
+        return f"`{name}` is another centre's: its addresses are not known here", "name its IPv4 network"
     rule = profile.pair(name, centre.fabric)
     why = f": {rule.why} ({rule.basis})" if rule else ""
     return f"{centre.fabric} and {name} are kept apart, isolation {law}{why}", _CURE[law]

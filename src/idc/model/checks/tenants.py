@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from idc.model.checks.scope import Scope
@@ -60,7 +59,7 @@ def _site(scope: Scope, file: str, index: int, site: SiteSpec) -> None:
         scope.add(file, ("sites", index, key), message, hint)
 
     if site.kind is SiteKind.APP and not site.image:
-        add("kind", f"the site `{site.name}` is an app without an image", "`image:` and a name under images/, as filing")
+        add("kind", f"the site `{site.name}` is an app without an image", "`image: filing`, or another of images/")
     for key, kind in _KIND_KEYS.items():
         if getattr(site, key) and site.kind is not kind:
             message = f"`{key}` belongs to a site of kind {kind}; `{site.name}` is of kind {site.kind}"
@@ -86,9 +85,7 @@ def _site(scope: Scope, file: str, index: int, site: SiteSpec) -> None:
         add("content", *wrong)
 
 
-def _host_names(
-    scope: Scope, file: str, index: int, site: SiteSpec, names: dict[str, tuple[str, int, int]]
-) -> None:
+def _host_names(scope: Scope, file: str, index: int, site: SiteSpec, names: dict[str, tuple[str, int, int]]) -> None:
     for position, name in enumerate(site.names):
         path = ("sites", index, "names", position)
         other = names.setdefault(name, (file, index, position))
@@ -115,7 +112,7 @@ def _backup(scope: Scope, file: str, tenant: TenantSpec) -> None:
 
 
 def _quota(scope: Scope, file: str, tenant: TenantSpec, hosts: list[HostSpec]) -> None:
-    """Each site stands on one host, so n sites never get more than the n largest hosts have. The plan checks the rest."""
+    """A site stands on one host, so n sites never get more than the n largest hosts have. The plan checks the rest."""
     if not hosts and tenant.sites:
         message = "the tenant has sites, but no host offers the zone `web`"
         scope.add(file, ("sites",), message, "add `web` to the zones of a host in centre.yaml", key=True)
@@ -123,13 +120,19 @@ def _quota(scope: Scope, file: str, tenant: TenantSpec, hosts: list[HostSpec]) -
     if any(site.database for site in tenant.sites) and not any(Zone.DATA in host.zones for host in hosts):
         message = "a site has a database, but no host offers the zones `web` and `data` together"
         scope.add(file, ("sites",), message, "add `data` to the zones of a web host in centre.yaml", key=True)
-    shows: dict[str, Callable[[int], str]] = {"memory": format_bytes, "disk": format_bytes, "bandwidth": format_bandwidth}
     for key in ("cpus", "memory", "disk", "bandwidth"):
         asked: float = getattr(tenant.quota, key)
         sizes = sorted((getattr(host, "uplink" if key == "bandwidth" else key) for host in hosts), reverse=True)
         largest = sum(sizes[: len(tenant.sites)])
         if tenant.sites and asked > largest:
-            show = shows.get(key, lambda number: f"{number:g}")
             sites = "its one site has" if len(tenant.sites) == 1 else f"its {len(tenant.sites)} sites have"
-            message = f"the quota of {show(asked)} {key} is beyond the hosts: {sites} at most {show(largest)}"  # type: ignore[arg-type]
+            message = (
+                f"the quota of {_show(key, asked)} {key} is beyond the hosts: {sites} at most {_show(key, largest)}"
+            )
             scope.add(file, ("quota", key), message, "a smaller quota, or larger hosts in centre.yaml")
+
+
+def _show(key: str, number: float) -> str:
+    if key == "cpus":
+        return f"{number:g}"
+    return format_bandwidth(int(number)) if key == "bandwidth" else format_bytes(int(number))
