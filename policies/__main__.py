@@ -24,7 +24,7 @@ from policies.rules import Resource, judge
 
 
 def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-    """Judge the resources of one stack. The lab stack's containers stand for machines and are no tenant's containers."""
+    """Judge the resources of one stack. The lab stack's containers stand for machines."""
     if any(resource.urn.startswith("urn:pulumi:lab::") for resource in args.resources):
         return
     resources = [Resource(resource.resource_type, resource.name, resource.props) for resource in args.resources]

@@ -33,7 +33,7 @@ Judge = Callable[[Resource], Iterator[str]]
 
 @dataclass(frozen=True)
 class Policy:
-    """One rule over each resource of one type. ``controls`` are clauses of GB/T 22239-2019 (transcription unverified)."""
+    """One rule over each resource of one type. ``controls`` are clauses of GB/T 22239-2019, unverified."""
 
     id: str
     title: str

@@ -106,7 +106,7 @@ class LiveCentre:
 
 def _copy(folder: Path) -> Path:
     target = folder / "centre"
-    shutil.copytree(ROOT / "centres" / "small", target, ignore=shutil.ignore_patterns("locks"))
+    shutil.copytree(ROOT / "centres" / "small" / "extranet", target, ignore=shutil.ignore_patterns("locks"))
     return target
 
 

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the plan."""
-    work = context.load(one_centre_folder(args.centre), create_station=False)
+    work = context.load(one_centre_folder(args.centre))
     picture = graph.reachability_svg(work.plan) if args.reachability else graph.svg(work.plan)
     if args.output is not None:
         args.output.write_text(picture, encoding="utf-8")

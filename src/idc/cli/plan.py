@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     """Plan each centre and show it beside what was last applied."""
     documents: dict[str, object] = {}
     for folder in centre_folders(args.centre):
-        work = context.load(folder, create_station=False)
+        work = context.load(folder)
         changes = diff.compare(work.applied, work.plan)
         if args.json:
             documents[work.plan.id] = show.document(changes)

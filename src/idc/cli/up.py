@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from idc import model
 from idc.cli.common import add_centre, centre_folders, print_json
-from idc.errors import EngineError, IdcError, InputError, Problem
+from idc.errors import EngineError, IdcError, InputError, Problem, UsageError
 from idc.operate.progress import Progress
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_centre(parser)
     parser.add_argument("--lab", action="store_true", help="realise every host as a lab host, whatever its address")
     parser.add_argument("--full", action="store_true", help="run every stack and role, also those that seem unchanged")
+    parser.add_argument("--image", action="append", default=[], metavar="NAME=ID", help="run this content of an image")
     parser.add_argument("--no-verify", action="store_true", help="leave out the packets and tests at the end")
     parser.epilog = "example: idc up\nexample: idc up centres/reference/extranet"
 
@@ -43,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
     progress = Progress()
     tools, ids = up.prepare(progress)
+    ids = {**ids, **_chosen(args.image, ids)}
     centres: list[outcome.CentreOutcome] = []
     failure: IdcError | None = None
     for folder in folders:
@@ -63,6 +66,17 @@ def run(args: argparse.Namespace) -> int:
     if failure is not None or any(c.failed for c in centres):
         return EngineError.exit_code
     return 0 if all(c.ok for c in centres) else 1
+
+
+def _chosen(words: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+    """``NAME=sha256:…`` as given on the command line; raises UsageError for what is no such thing."""
+    chosen = {}
+    for word in words:
+        name, _, identity = word.partition("=")
+        if name not in known or not re.fullmatch(r"sha256:[0-9a-f]{64}", identity):
+            raise UsageError(f"not an image and its content: {word!r}", hint=f"NAME=sha256:…, of {', '.join(known)}")
+        chosen[name] = identity
+    return chosen
 
 
 def _show(centres: Sequence[CentreOutcome], progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from idc.model import Declaration
 from idc.plan import codec
 from idc.plan.lock import Lock
 from idc.plan.types import Plan
+
+TWIN = "as-lab"  # file in the station of a centre whose every host is realised as a lab host
 
 
 @dataclass(frozen=True)
@@ -80,25 +83,39 @@ def image_ids(station_images: Mapping[str, str] | None = None) -> dict[str, str]
     return {name: known.get(name) or f"unbuilt:{images.fingerprint(name)[:16]}" for name in images.image_names()}
 
 
-def load(folder: Path, *, create_station: bool, ids: Mapping[str, str] | None = None) -> Work | DryWork:
-    """Load a centre and plan it. With ``create_station`` its station is made where it is missing.
+def make_station(folder: Path, *, as_lab: bool) -> Station:
+    """The station of a centre folder, made where there is none. ``as_lab`` is remembered: a twin stays a twin."""
+    station = Station.create(centre_id(model.load(folder)), folder)
+    if as_lab:
+        files.write_atomic(station.folder / TWIN, "every host of this centre is a lab host\n")
+    return station
 
-    Raises InputError for what is wrong with the declaration, RefusedError for an older one or a vanished tenant.
+
+def as_twin(declaration: Declaration) -> Declaration:
+    """The declaration with every host realised as a lab host, to rehearse on."""
+    hosts = {name: spec.model_copy(update={"address": None}) for name, spec in declaration.centre.hosts.items()}
+    return dataclasses.replace(declaration, centre=declaration.centre.model_copy(update={"hosts": hosts}))
+
+
+def load(folder: Path, *, ids: Mapping[str, str] | None = None, closing: bool = False) -> Work | DryWork:
+    """Load a centre and plan it; a DryWork where it has no station here.
+
+    With ``closing`` a flow past its day is no error: what only closes is always allowed. Raises InputError for what is
+    wrong with the declaration, RefusedError for an older one or a vanished tenant.
     """
-    declaration = model.load(folder)
-    name = centre_id(declaration)
-    station = Station.create(name) if create_station else Station.open(name)
+    declaration = model.load(folder, tolerate_expired=closing)
+    station = Station.open(centre_id(declaration))
+    if station is not None and (station.folder / TWIN).exists():
+        declaration = as_twin(declaration)
     lock = Lock.read(folder / "locks")
-    applied = applied_plan(station)
     if station is not None:
         station.check_not_older(declaration, lock)
     isolated = isolated_tenants(station)
-    made, next_lock = plan.make(
-        declaration, lock, image_ids(ids), isolated=isolated, today=datetime.datetime.now(datetime.UTC).date()
-    )
+    today = datetime.datetime.now().astimezone().date()
+    made, next_lock = plan.make(declaration, lock, image_ids(ids), isolated=isolated, today=today)
     if station is None:
         return DryWork(folder, declaration, lock, next_lock, made)
-    return Work(folder, declaration, station, lock, next_lock, made, applied, isolated)
+    return Work(folder, declaration, station, lock, next_lock, made, applied_plan(station), isolated)
 
 
 @dataclass(frozen=True)
@@ -113,9 +130,9 @@ class DryWork:
     applied: None = None
 
 
-def need(folder: Path) -> Work:
+def need(folder: Path, *, ids: Mapping[str, str] | None = None, closing: bool = False) -> Work:
     """The work on a centre that has been brought up before. Raises RefusedError where there is no station."""
-    work = load(folder, create_station=False)
+    work = load(folder, ids=ids, closing=closing)
     if isinstance(work, DryWork):
         raise RefusedError(f"{folder} has never been brought up from here", hint=f"`idc up {folder}`")
     return work

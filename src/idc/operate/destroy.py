@@ -19,11 +19,11 @@ def destroy(folder: Path, progress: Progress, *, typed: str, foreign: bool) -> i
     Raises RefusedError for a centre with a host that is no lab host, unless its name is typed in full; and for a lab
     that another checkout made, unless ``foreign``.
     """
-    declaration = model.load(folder)
+    declaration = model.load(folder, tolerate_expired=True)
     name = context.centre_id(declaration)
     real = sorted(host for host, spec in declaration.centre.hosts.items() if spec.address is not None)
     station = Station.open(name)
-    if real and not (station is not None and (station.folder / "as-lab").exists()):
+    if real and not (station is not None and (station.folder / context.TWIN).exists()):
         if typed != name:
             raise RefusedError(
                 f"{name} has hosts that are not lab hosts: {', '.join(real)}", hint=f"if you mean it: --name {name}"

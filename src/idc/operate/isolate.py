@@ -45,12 +45,12 @@ def isolate(folder: Path, tenant: str, *, undo: bool, progress: Progress) -> Don
     goes on.
     """
     began = time.monotonic()
-    before = context.need(folder)
+    before = context.need(folder, closing=True)
     with before.station.hold(wait=30):
         wanted = before.isolated - {tenant} if undo else before.isolated | {tenant}
         changed = wanted != before.isolated
         files.write_atomic(before.station.folder / "isolated.json", json.dumps(sorted(wanted)))
-        work = context.need(folder)
+        work = context.need(folder, closing=True)
         _apply(work, tenant, undo, progress)
     seconds = time.monotonic() - began
     state = "open again, as declared" if undo else "shut: nothing reaches it and it reaches nothing"

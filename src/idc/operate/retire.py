@@ -25,7 +25,7 @@ def retire(folder: Path, tenant: str, progress: Progress) -> tuple[str, ...]:
             hint=f"say `state: retiring` in tenants/{tenant}.yaml, have it approved, then run this again",
         )
     tools, ids = up.prepare(progress)
-    result = up.up(folder, tools, ids, progress, full=False, as_lab=False)
+    result = up.up(folder, tools, ids, progress)
     if not result.ok:
         raise EngineError(f"{tenant} is not retired yet: {'; '.join(result.failed.values())}")
     kept = tuple(volume.name for volume in result.work.plan.volumes if volume.tenant == tenant)

@@ -7,7 +7,7 @@ interrupted goes on with the same command, because a step is recorded only after
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class UpResult:
 
 
 def prepare(progress: Progress, *, lab_image: bool = True) -> tuple[toolchain.Toolchain, dict[str, str]]:
-    """Make ready this machine's packages, engine, toolchain and images. Returns the toolchain and the images' content ids."""
+    """Make this machine's engine, the toolchain and the images ready. Returns the toolchain and the images' ids."""
     with progress.phase("this machine"):
         machine.ensure(progress.step)
         progress.result("engine answers")
@@ -57,16 +57,23 @@ def prepare(progress: Progress, *, lab_image: bool = True) -> tuple[toolchain.To
     return tools, dict(lock.ids)
 
 
-def up(folder: Path, tools: toolchain.Toolchain, ids: dict[str, str], progress: Progress, *, full: bool) -> UpResult:
+def up(
+    folder: Path,
+    tools: toolchain.Toolchain,
+    ids: Mapping[str, str],
+    progress: Progress,
+    *,
+    full: bool = False,
+    as_lab: bool = False,
+) -> UpResult:
     """Bring one centre up. The station is held for the whole run.
 
     Raises InputError and RefusedError before anything is changed, EngineError where nothing more can be done. A host or
     stack that failed while the rest went on is in the result's ``failed``.
     """
-    station = context.open_station(folder)
+    station = context.make_station(folder, as_lab=as_lab)
     with station.hold(wait=0):
-        work = context.load(folder, create_station=True, ids=ids)
-        assert isinstance(work, Work)
+        work = context.need(folder, ids=ids)
         work.record_allocation()
         result = UpResult(work)
         with PulumiRunner(
@@ -157,9 +164,8 @@ class _Run:
         if not closed and not shut:
             return
         with self.progress.phase("flows closed"):
-            assert self.old is not None
             names = [name for name in closing.affected_hosts(closed) if name in self.facts]
-            kept = [flow for flow in self.old.flows if flow not in closed]
+            kept = [flow for flow in (self.old.flows if self.old else ()) if flow not in closed]
             closing.push(self.hosts, self.plan, names, kept, closed)
             for flow in closed:
                 self.progress.step(f"closed {flow.id}")
