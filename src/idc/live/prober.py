@@ -1,0 +1,209 @@
+"""Sends the probes of a plan for real: listeners and watchers on every machine, then all probes side by side, then what was seen.
+
+Three calls a machine and round: ``sensor`` starts, ``shoot`` sends, ``sensor`` is collected and ends. Sensors end by
+themselves where the last call does not come through, so an interrupted run leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, cast
+
+from idc.errors import EngineError
+from idc.live.judge import judge
+from idc.live.probe import Outcome, Place, Probe, Seen, Shot, Sight
+from idc.live.probes import machines
+from idc.live.reach import Way, call, each
+
+MARKS: Final = range(61000, 64500)  # idc.live.agent.wire.MARKS without its spare ones
+PASS_SECONDS: Final = 4.0
+BLOCK_SECONDS: Final = 1.4  # longer than the kernel's first retransmission of a SYN (1 s)
+SENSOR_SECONDS: Final = 90.0
+CALL_DEADLINE: Final = 60.0
+
+Rename = Callable[[str], str]  # of a namespace: tests put "netns:" for "container:"
+
+
+def _same(space: str) -> str:
+    return space
+
+
+def run(
+    way: Way, probes: Sequence[Probe], *, rename: Rename = _same, progress: Callable[[str], None] = lambda _: None
+) -> list[Outcome]:
+    """The outcome of each probe, in the same order. A machine that does not answer makes its probes unknown."""
+    shots: dict[str, Shot] = {}
+    requests: dict[tuple[str, int, int], tuple[Sight, ...]] = {}
+    outcomes: dict[str, Outcome] = {}
+    for number, batch in enumerate(rounds(probes)):
+        found, seen = _round(way, batch, rename)
+        shots |= found
+        requests |= seen.requests
+        for outcome in judge(batch, found, seen):
+            outcomes[outcome.probe.id] = outcome
+        progress(f"{len(outcomes)} of {len(probes)} probes{f', round {number + 1}' if number else ''}")
+    return [outcomes[probe.id] for probe in probes]
+
+
+def rounds(probes: Sequence[Probe], limit: int = len(MARKS)) -> Iterator[list[Probe]]:
+    """Probes in rounds, so that none of a round shares its source port with another of the same sender.
+
+    A probe goes with its controls: a control that is needed again is sent again.
+    """
+    by_id = {probe.id: probe for probe in probes}
+    batch: dict[str, Probe] = {}
+    sent: dict[Place, int] = defaultdict(int)
+    for probe in probes:
+        group = [probe, *(by_id[name] for name in probe.controls if name in by_id)]
+        fresh = [entry for entry in group if entry.id not in batch]
+        if batch and any(sent[entry.source] + len(fresh) > limit for entry in fresh):
+            yield list(batch.values())
+            batch, sent = {}, defaultdict(int)
+            fresh = group
+        for entry in fresh:
+            batch[entry.id] = entry
+            sent[entry.source] += 1
+    if batch:
+        yield list(batch.values())
+
+
+def _round(way: Way, probes: list[Probe], rename: Rename) -> tuple[dict[str, Shot], Seen]:
+    names = machines(probes)
+    tokens = {name: secrets.token_hex(8) for name in names}
+    orders = _sensor_orders(probes, names, tokens, rename)
+    started = each(names, lambda name: call(way, name, "sensor", orders[name], CALL_DEADLINE))
+    wishes = _wishes(probes, rename)
+    blind: dict[tuple[str, str], str] = {}
+    try:
+        fired = each(
+            [name for name in names if name in wishes],
+            lambda name: call(way, name, "shoot", {"probes": wishes[name]}, CALL_DEADLINE),
+        )
+        time.sleep(0.1)  # what is still on the way
+    finally:
+        ended = each(
+            [name for name in names if not isinstance(started[name], EngineError)],
+            lambda name: call(way, name, "sensor", {"collect": tokens[name]}, CALL_DEADLINE),
+        )
+    shots: dict[str, Shot] = {}
+    for name, answer in fired.items():
+        for wish in wishes[name]:
+            shots[wish["id"]] = (
+                Shot("error", answer.message)
+                if isinstance(answer, EngineError)
+                else _shot(answer["results"].get(wish["id"]))
+            )
+    return shots, _seen(names, orders, started, ended, blind)
+
+
+def _sensor_orders(
+    probes: list[Probe], names: list[str], tokens: Mapping[str, str], rename: Rename
+) -> dict[str, dict[str, Any]]:
+    """What each machine is asked to listen at and to watch: every namespace that takes part, and each host itself."""
+    listen: dict[str, dict[tuple[str, str, str, int], None]] = {name: {} for name in names}
+    watch: dict[str, dict[str, None]] = {name: ({"host": None} if name else {}) for name in names}
+    for probe in probes:
+        watch[probe.source.machine][probe.source.space] = None
+        if (place := probe.destination) is not None:
+            watch[place.machine][place.space] = None
+            if probe.listen:
+                listen[place.machine][place.space, str(probe.address), probe.protocol, probe.port] = None
+    return {
+        name: {
+            "token": tokens[name],
+            "seconds": SENSOR_SECONDS,
+            "spaces": list(watch[name]),
+            "wishes": list(listen[name]),
+            "watch": [rename(space) for space in watch[name]],
+            "listen": [
+                {"space": rename(space), "address": address, "protocol": protocol, "port": port}
+                for space, address, protocol, port in listen[name]
+            ],
+        }
+        for name in names
+    }
+
+
+def _wishes(probes: list[Probe], rename: Rename) -> dict[str, list[dict[str, Any]]]:
+    """Each machine's probes, as the shooter takes them; every sender counts its own marks."""
+    wishes: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    offset = secrets.randbelow(len(MARKS))  # another source port in each run: nothing left over is mistaken for ours
+    count: dict[Place, int] = defaultdict(int)
+    for probe in probes:
+        number = count[probe.source]
+        count[probe.source] += 1
+        wish: dict[str, Any] = {
+            "id": probe.id,
+            "space": rename(probe.source.space),
+            "address": str(probe.address),
+            "protocol": probe.protocol,
+            "port": probe.port,
+            "mark": MARKS[(offset + number) % len(MARKS)],
+            "seconds": PASS_SECONDS if probe.passes or probe.request else BLOCK_SECONDS,
+        }
+        if probe.forged:
+            wish["source"] = str(probe.forged)
+        if probe.gateway:
+            wish["gateway"] = str(probe.gateway)
+        if probe.request:
+            wish |= {"host": probe.request.host, "path": probe.request.path}
+        wishes[probe.source.machine].append(wish)
+    return dict(wishes)
+
+
+def _shot(result: dict[str, Any] | None) -> Shot:
+    if result is None:
+        return Shot("error", "was not sent")
+    return Shot(
+        result["state"],
+        result["detail"],
+        float(result["ms"]),
+        int(result.get("status", 0)),
+        result["source"],
+        int(result["mark"]),
+    )
+
+
+def _seen(
+    names: list[str],
+    orders: Mapping[str, Mapping[str, Any]],
+    started: Mapping[str, dict[str, Any] | EngineError],
+    ended: Mapping[str, dict[str, Any] | EngineError],
+    blind: dict[tuple[str, str], str],
+) -> Seen:
+    """What the watchers of all machines saw, the sender's machines first only where their order is known: by machine."""
+    listening: dict[tuple[str, str, str, str, int], str] = {}
+    requests: dict[tuple[str, int, int], list[Sight]] = defaultdict(list)
+    answers: dict[tuple[str, int, int], list[Sight]] = defaultdict(list)
+    for name in names:
+        order, start, end = orders[name], started[name], ended.get(name)
+        spaces: list[str] = order["spaces"]
+        renamed = dict(zip(order["watch"], spaces, strict=True))
+        if isinstance(start, EngineError) or end is None or isinstance(end, EngineError):
+            error = start if isinstance(start, EngineError) else end
+            words = error.message if isinstance(error, EngineError) else "its watcher did not answer"
+            blind.update({(name, space): words for space in spaces})
+            continue
+        for space, shown in zip(spaces, order["watch"], strict=True):
+            if why := start["watching"][shown]:
+                blind[name, space] = why
+            elif end["lost"]:
+                blind[name, space] = f"{end['lost']} packets were lost by its watcher"
+        for wish, state in zip(order["wishes"], start["listening"], strict=True):
+            listening[(name, *wish)] = state
+        for kept, target in (("seen", requests), ("answers", answers)):
+            for key, places in end[kept].items():
+                source, number, mark = key.split(" ")
+                for place in places:
+                    space, interface, way, address, port = place.split(" ")
+                    sight = Sight(name, renamed[space], interface, cast("Any", way), address, int(port))
+                    target[source, int(number), int(mark)].append(sight)
+    return Seen(
+        {key: tuple(sights) for key, sights in requests.items()},
+        {key: tuple(sights) for key, sights in answers.items()},
+        blind,
+        listening,
+    )
