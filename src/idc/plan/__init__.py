@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from idc.plan.codec import digest
+from idc.plan.make import make
 from idc.plan.stacks import stack_input
 
-__all__ = ["digest", "stack_input"]
+__all__ = ["digest", "make", "stack_input"]

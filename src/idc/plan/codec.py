@@ -16,7 +16,7 @@ from datetime import date
 from enum import Enum
 from functools import cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from idc.errors import EngineError
 from idc.plan.types import Plan
@@ -66,6 +66,11 @@ def digest(value: object) -> str:
     return hashlib.sha256(dumps(value).encode()).hexdigest()
 
 
+def decode(value: Any, kind: type[T]) -> T:
+    """The value of a type that stands in JSON types. Raises ValueError, TypeError, KeyError or AttributeError."""
+    return cast("T", _decoder(kind)(value))
+
+
 @overload
 def loads(text: str) -> Plan: ...
 @overload
@@ -76,7 +81,7 @@ def loads(text: str, kind: type[Any] = Plan) -> Any:
     Raises EngineError when the text is not such a value (a damaged or foreign file).
     """
     try:
-        return _decoder(kind)(json.loads(text))
+        return decode(json.loads(text), kind)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise EngineError(
             f"not a stored {kind.__name__.lower()}: {error}",

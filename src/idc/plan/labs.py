@@ -10,17 +10,13 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Final
 
+from idc.plan.addresses import uplink
 from idc.plan.labels import Entry, label
 from idc.plan.types import Host, HostInterface, Interface, Plan
 
 MACHINE: Final = "machine"  # the key of this machine's own engine in the lab stack's `hosts`
 PEOPLE: Final = {HostInterface.INTERNET: "citizen", HostInterface.FABRIC: "employee"}
 PERSON: Final = 200
-
-
-def uplink_network(prefix: IPv4Network) -> IPv4Network:
-    """The prefix's last /24: the network between the hosts of a lab."""
-    return IPv4Network((int(prefix.broadcast_address) & ~0xFF, 24))
 
 
 def lab_input(plan: Plan) -> Entry:
@@ -47,7 +43,7 @@ def _outer(plan: Plan) -> Iterator[Interface]:
 
 def _networks(plan: Plan) -> dict[HostInterface, tuple[IPv4Network, IPv6Network | None]]:
     found: dict[HostInterface, tuple[IPv4Network, IPv6Network | None]] = {
-        HostInterface.UPLINK: (uplink_network(plan.prefix), None)
+        HostInterface.UPLINK: (uplink(plan.prefix), None)
     }
     for interface in _outer(plan):
         subnet6 = interface.address6.network if interface.address6 else None

@@ -1,0 +1,225 @@
+"""From a declaration and the lock to the plan: pure, the same for the same input, and nothing allocated ever moves."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from ipaddress import IPv4Interface
+
+from idc.model.types import SiteKind, TenantSpec, TenantState
+from idc.model.units import format_bytes
+from idc.plan import addresses, bandwidth, capacity, catalogue, edge, flows, hostrules, sites
+from idc.plan.allocate import Allocation, allocate
+from idc.plan.endpoints import Endpoints
+from idc.plan.inputs import Declaration, Inputs, Problems
+from idc.plan.labs import MACHINE
+from idc.plan.lock import Lock
+from idc.plan.sites import Parts
+from idc.plan.types import Host, HostInterface, Interface, Plan, Stack, Tenant
+
+
+def make(
+    declaration: Declaration,
+    lock: Lock,
+    images: Mapping[str, str],
+    *,
+    today: date,
+    isolated: frozenset[str] = frozenset(),
+    as_lab: bool = False,
+) -> tuple[Plan, Lock]:
+    """The plan, and the lock as it stands once the plan is applied (the very same one when nothing changes).
+
+    ``images`` gives the content id of each image by its short name; one that is missing is planned without an id.
+    ``isolated`` tenants keep their containers but have no flow and no vhost. ``as_lab`` realises every host as a lab
+    host, whatever its address. Raises InputError with all that cannot be planned (capacity, addresses, flows that no
+    host could let pass), RefusedError when a tenant that holds something is no longer declared.
+    """
+    inputs = Inputs(declaration, images, isolated, today, as_lab)
+    with _without_collector():
+        return _make(inputs, lock)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A large plan is a million small objects that all stay: looking for garbage among them only takes time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _make(inputs: Inputs, lock: Lock) -> tuple[Plan, Lock]:
+    declaration, centre = inputs.declaration, inputs.declaration.centre
+    problems = Problems(declaration)
+    _check(inputs, problems)
+    problems.stop()
+    allocation = allocate(declaration, lock, problems)
+    if allocation is not None:
+        capacity.check(declaration, allocation.reservations, problems)
+    problems.stop()
+    assert allocation is not None  # else a problem was noted
+    hosts = _hosts(inputs, allocation)
+    parts = Parts()
+    next_lock = _parts(inputs, allocation, parts).after(lock)
+    endpoints = Endpoints.of(inputs, hosts, parts)
+    planned = flows.derive(inputs, parts, endpoints, problems)
+    problems.stop()
+    containers = {container.name: container for container in parts.containers}
+    numbers = {name: entry.number for name, entry in allocation.lock.tenants.items()}
+    front = edge.edge_host(centre)
+    plan = Plan(
+        centre=centre.centre,
+        fabric=centre.fabric,
+        profile=centre.profile,
+        domain=centre.domain,
+        prefix=centre.prefix,
+        hosts=tuple(hosts.values()),
+        tenants=tuple(_tenant(spec, numbers, inputs) for spec in _sorted(inputs)),
+        sites=tuple(sorted(parts.sites, key=lambda site: site.ref)),
+        segments=tuple(sorted(parts.segments, key=lambda segment: segment.name)),
+        containers=tuple(sorted(parts.containers, key=lambda container: container.name)),
+        volumes=tuple(sorted(parts.volumes, key=lambda volume: (volume.host, volume.name))),
+        secrets=tuple(sorted(parts.secrets, key=lambda secret: (secret.host, secret.folder, secret.file))),
+        flows=planned,
+        host_rules=hostrules.derive(hosts, planned),
+        listeners=edge.listeners(centre, front) if front else (),
+        vhosts=edge.vhosts(parts.sites, containers, centre, inputs.isolated) if front else (),
+        bandwidth=bandwidth.shares(allocation.reservations, parts.segments, numbers),
+        stacks=_stacks(inputs, allocation, front),
+        services={service.value: tuple(names) for service, names in sorted(centre.services.items())},
+        declaration_digest=declaration.digest,
+        reservations=allocation.reservations,
+        images={name: inputs.images.get(name, "") for name in ("client", "lab-host")},
+    )
+    return plan, next_lock
+
+
+def _sorted(inputs: Inputs) -> list[TenantSpec]:
+    return sorted(inputs.declaration.tenants, key=lambda spec: spec.tenant)
+
+
+def _check(inputs: Inputs, problems: Problems) -> None:
+    """What must hold before anything can be allocated."""
+    centre = inputs.declaration.centre
+    lab = {name for name in centre.hosts if inputs.is_lab(name)}
+    if lab and lab != set(centre.hosts):
+        for name in sorted(lab):
+            problems.in_centre(
+                ("hosts", name),
+                f"host {name} has no address, others have: a lab host and a real one share no uplink",
+                "give every host an address, or none; `--lab` realises all as lab hosts",
+            )
+    front = edge.edge_host(centre)
+    if front and not inputs.is_lab(front):
+        for visibility, listener in sorted(centre.listeners.items()):
+            if not listener.interface:
+                message = f"the edge {front} is a real host: which of its interfaces is the {visibility}'s?"
+                problems.in_centre(("listeners", visibility.value), message, "name it: `interface: eth1`")
+    for spec in _sorted(inputs):
+        if spec.state is TenantState.ACTIVE:
+            _check_tenant(spec, problems)
+
+
+def _check_tenant(spec: TenantSpec, problems: Problems) -> None:
+    for index, site in enumerate(spec.sites):
+        if site.kind is SiteKind.APP and site.image not in catalogue.APPLICATIONS:
+            message = f"there is no application image `{site.image}`"
+            hint = f"application images: {', '.join(catalogue.APPLICATIONS)}"
+            problems.in_tenant(spec.tenant, ("sites", index, "image"), message, hint)
+            return
+    least, cores = catalogue.least_memory(spec.sites), catalogue.least_cpus(spec.sites)
+    if spec.quota.memory < least:
+        message = f"{format_bytes(spec.quota.memory)} of memory cannot start what tenant {spec.tenant} declares"
+        hint = f"its {len(spec.sites)} sites need {format_bytes(least)} or more (a replaced container runs twice)"
+        problems.in_tenant(spec.tenant, ("quota", "memory"), message, hint)
+    if spec.quota.cpus < cores:
+        message = f"{spec.quota.cpus:g} cpus cannot be divided over what tenant {spec.tenant} declares"
+        problems.in_tenant(spec.tenant, ("quota", "cpus"), message, f"{cores:g} or more")
+
+
+def _hosts(inputs: Inputs, allocation: Allocation) -> dict[str, Host]:
+    centre = inputs.declaration.centre
+    slug = f"idc-{centre.centre}-{centre.fabric}"
+    found: dict[str, Host] = {}
+    for name, spec in sorted(centre.hosts.items()):
+        held = allocation.lock.hosts[name]
+        found[name] = Host(
+            name=name,
+            number=held.number,
+            location=spec.location,
+            zones=tuple(sorted(spec.zones)),
+            cpus=spec.cpus,
+            memory=spec.memory,
+            disk=spec.disk,
+            uplink=spec.uplink,
+            interfaces=_interfaces(inputs, name, held.number),
+            blocks=tuple(sorted(held.blocks)),
+            ssh=None if inputs.is_lab(name) else spec.address,
+            user=spec.user,
+            lab_name=f"{slug}-{name}",
+        )
+    return found
+
+
+def _interfaces(inputs: Inputs, name: str, number: int) -> tuple[Interface, ...]:
+    """The uplink, and on the edge's host one a listener. A real host's networks are its own: its address is a /32."""
+    centre = inputs.declaration.centre
+    spec, lab = centre.hosts[name], inputs.is_lab(name)
+    if lab or spec.address is None:
+        uplink = addresses.uplink(centre.prefix)
+        found = [Interface("uplink", HostInterface.UPLINK, IPv4Interface((int(uplink.network_address) + number, 24)))]
+    else:
+        found = [Interface(spec.interface, HostInterface.UPLINK, IPv4Interface((int(spec.address), 32)))]
+    if name == edge.edge_host(centre):
+        for visibility, listener in sorted(centre.listeners.items()):
+            role = HostInterface(visibility.value)
+            found.append(
+                Interface(role.value if lab else listener.interface, role, listener.address, listener.address6)
+            )
+    return tuple(sorted(found, key=lambda interface: interface.name))
+
+
+def _parts(inputs: Inputs, allocation: Allocation, parts: Parts) -> Lock:
+    """Plan everything that stands on hosts; returns the allocation's lock with the new slots."""
+    lock = allocation.lock
+    services = dict(lock.services)
+    if edge.edge_host(inputs.declaration.centre) and edge.NAME in services:
+        services[edge.NAME] = edge.add_edge(services[edge.NAME], inputs, parts)
+    tenants = {
+        spec.tenant: sites.add_tenant(spec, lock.tenants[spec.tenant], inputs, parts) for spec in _sorted(inputs)
+    }
+    return replace(lock, services=services, tenants=tenants)
+
+
+def _tenant(spec: TenantSpec, numbers: Mapping[str, int], inputs: Inputs) -> Tenant:
+    return Tenant(
+        id=spec.tenant,
+        number=numbers[spec.tenant],
+        department=spec.department,
+        state=spec.state.value,
+        protection_level=spec.protection_level,
+        cpus=spec.quota.cpus,
+        memory=spec.quota.memory,
+        disk=spec.quota.disk,
+        bandwidth=spec.quota.bandwidth,
+        isolated=spec.tenant in inputs.isolated,
+    )
+
+
+def _stacks(inputs: Inputs, allocation: Allocation, front: str) -> tuple[Stack, ...]:
+    """One for the lab, one for the platform, one for each tenant that holds something on a host."""
+    hosts = inputs.declaration.centre.hosts
+    found = [Stack("lab", "lab", (MACHINE,))] if any(inputs.is_lab(name) for name in hosts) else []
+    if front:
+        found.append(Stack(edge.STACK, "platform", (front,)))
+    for tenant, entry in sorted(allocation.lock.tenants.items()):
+        held = sorted({site.host for site in entry.sites.values()} & set(hosts))
+        if held:
+            found.append(Stack(sites.stack_name(tenant), "tenant", tuple(held)))
+    return tuple(found)
