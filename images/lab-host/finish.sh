@@ -8,7 +8,9 @@ rm -f "$root"/etc/ssh/ssh_host_*
 rm -f "$root/var/lib/dbus/machine-id"
 rm -f "$root/etc/apt/sources.list"
 
-chroot "$root" systemctl enable --quiet idc-firewall.service ssh.service docker.service containerd.service
+chroot "$root" systemctl enable --quiet \
+    idc-firewall.service idc-firewall-watch.service idc-links.service idc-routes.service idc-bandwidth.service \
+    ssh.service containerd.service docker.service
 # Of no use, or harmful, in a container: consoles, device handling, timers that fetch, Debian's own rule set loader.
 chroot "$root" systemctl mask --quiet \
     getty.target console-getty.service systemd-udevd.service systemd-udev-trigger.service \
