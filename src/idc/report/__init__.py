@@ -1,0 +1,1 @@
+"""What people read of a centre: pictures, matrices and the command reference. Pure."""

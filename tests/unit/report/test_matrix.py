@@ -1,0 +1,59 @@
+"""The matrix of who may reach whom."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+from idc.report.graph import reachability_svg
+from idc.report.graph.matrix import matrix
+from tests.unit.report import sample
+
+
+def test_every_flow_is_a_cell_and_nothing_else_is() -> None:
+    plan = sample.busy()
+    data = matrix(plan)
+    from_flows = {
+        (flow.source.segment or flow.source.ref, flow.destination.segment or flow.destination.ref)
+        for flow in plan.flows
+    }
+    from_ssh = {("host/core-1", f"host/{host.name}") for host in plan.hosts if host.name != "core-1"}
+    assert set(data.ports) == from_flows | from_ssh
+
+
+def test_every_pair_has_a_row_and_a_column() -> None:
+    for plan in (sample.busy(), sample.single_host(), sample.sized(120, 4)):
+        data = matrix(plan)
+        sources, targets = {axis.key for axis in data.sources}, {axis.key for axis in data.targets}
+        assert all(source in sources and target in targets for source, target in data.ports)
+        assert all(source in sources and target in targets for source, target in data.named)
+
+
+def test_a_site_of_the_fabric_is_not_asked_for_from_the_internet() -> None:
+    data = matrix(sample.reference())
+    assert ("fabric", "personnel-staff-web") in data.named
+    assert ("internet", "personnel-staff-web") not in data.named
+
+
+def test_no_tenant_reaches_another_in_the_reference() -> None:
+    plan = sample.reference()
+    tenant_of = {segment.name: segment.tenant for segment in plan.segments}
+    crossing = [
+        pair
+        for pair in matrix(plan).ports
+        if tenant_of.get(pair[0]) and tenant_of.get(pair[0]) != tenant_of.get(pair[1])
+    ]
+    assert crossing == []
+
+
+def test_a_large_centre_is_taken_together_by_zone() -> None:
+    data = matrix(sample.sized(1500, 8))
+    assert data.ports["zone/web", "zone/data"] == ("own 5432",)
+    assert len(data.targets) < 8
+
+
+def test_the_drawing_is_stable_and_well_formed() -> None:
+    document = reachability_svg(sample.busy())
+    assert document == reachability_svg(sample.busy())
+    root = ElementTree.fromstring(document)
+    described = root.findtext("{http://www.w3.org/2000/svg}desc") or ""
+    assert "tax / file to tax / file · data: 5432" in described
