@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from idc.errors import Problem
-from idc.model.reading import Data
 from idc.model.source import Source
 from idc.model.text import BadValueError, did_you_mean
 
@@ -46,15 +45,15 @@ def _problem(details: ErrorDetails, model: type[BaseModel], source: Source) -> P
     return place.problem(message, hint)
 
 
-def _existing(data: Data, location: Sequence[str | int]) -> list[str | int]:
+def _existing(data: Any, location: Sequence[str | int]) -> list[str | int]:
     """The part of a location that is there; unions add parts of their own, which are not."""
     path: list[str | int] = []
     for part in location:
-        if isinstance(data, dict) and isinstance(part, str) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        else:
+        if not isinstance(data, dict | list):
+            break
+        try:
+            data = data[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
             break
         path.append(part)
     return path

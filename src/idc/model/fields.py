@@ -6,15 +6,26 @@ import base64
 import binascii
 import re
 import struct
+from collections.abc import Callable
 from datetime import date
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, ip_interface
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from idc.model import refs, text
 from idc.model.text import BadValueError
-from idc.model.units import Bandwidth, Bytes, Duration, parse_bandwidth, parse_bytes, parse_duration
+from idc.model.units import (
+    Bandwidth,
+    Bytes,
+    Duration,
+    format_bandwidth,
+    format_bytes,
+    format_duration,
+    parse_bandwidth,
+    parse_bytes,
+    parse_duration,
+)
 
 _KEY_TYPES: Final = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384")
 
@@ -125,22 +136,24 @@ def _reason(value: object) -> str:
     return reason
 
 
-def _image(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,38}[a-z0-9]", value):
+def _image(value: object) -> str:
+    if value == "":
+        return ""
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9-]{0,38}[a-z0-9]", value):
         raise BadValueError(f"`{value}` is not the short name of an image", "a folder's name under images/, as filing")
     return value
 
 
-def _interface_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]{0,14}", value):
+def _interface_name(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]{0,14}", value):
         raise BadValueError(
             f"`{value}` is not an interface's name", "1 to 15 letters, digits, dots and hyphens, as eth0"
         )
     return value
 
 
-def _user(value: str) -> str:
-    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
+def _user(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
         raise BadValueError(f"`{value}` is not a login name", "as root or operator")
     return value
 
@@ -165,13 +178,29 @@ def _pattern(pattern: str, *examples: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
 
 
+def _as_written(show: Callable[[Any], str]) -> PlainSerializer:
+    """In JSON a quantity is what people write, so that the schemas' defaults read well."""
+    return PlainSerializer(show, return_type=str, when_used="json")
+
+
 BytesField = Annotated[
-    Bytes, BeforeValidator(parse_bytes), _pattern(r"^[0-9]{1,12} ?(B|KiB|MiB|GiB|TiB)$", "8GiB", "512MiB")
+    Bytes,
+    BeforeValidator(parse_bytes),
+    _as_written(format_bytes),
+    _pattern(r"^[0-9]{1,12} ?(B|KiB|MiB|GiB|TiB)$", "8GiB", "512MiB"),
 ]
 BandwidthField = Annotated[
-    Bandwidth, BeforeValidator(parse_bandwidth), _pattern(r"^[0-9]{1,12} ?(|k|M|G)bit/s$", "1Gbit/s", "50Mbit/s")
+    Bandwidth,
+    BeforeValidator(parse_bandwidth),
+    _as_written(format_bandwidth),
+    _pattern(r"^[0-9]{1,12} ?(|k|M|G)bit/s$", "1Gbit/s", "50Mbit/s"),
 ]
-DurationField = Annotated[Duration, BeforeValidator(parse_duration), _pattern(r"^[0-9]{1,12} ?[smhd]$", "24h", "30d")]
+DurationField = Annotated[
+    Duration,
+    BeforeValidator(parse_duration),
+    _as_written(format_duration),
+    _pattern(r"^[0-9]{1,12} ?[smhd]$", "24h", "30d"),
+]
 DateField = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 Name = Annotated[str, BeforeValidator(text.name), _pattern(text.NAME, "tax", "civil-affairs")]
@@ -188,9 +217,14 @@ Ref = Annotated[
         "tenant/tax/site/www", "service/dns", "internet", "10.1.2.0/24",
     ),
 ]  # fmt: skip
-ImageName = Annotated[str, Field(strict=True), AfterValidator(_image)]
-InterfaceName = Annotated[str, Field(strict=True), AfterValidator(_interface_name)]
-UserName = Annotated[str, Field(strict=True), AfterValidator(_user)]
+ImageName = Annotated[str, BeforeValidator(_image), _pattern(r"^([a-z][a-z0-9-]{0,38}[a-z0-9])?$", "filing")]
+InterfaceName = Annotated[str, BeforeValidator(_interface_name), _pattern(r"^[A-Za-z][A-Za-z0-9._-]{0,14}$", "eth0")]
+AnyInterfaceName = Annotated[
+    str,
+    BeforeValidator(lambda value: value if value == "" else _interface_name(value)),
+    _pattern(r"^([A-Za-z][A-Za-z0-9._-]{0,14})?$", "eth0"),
+]
+UserName = Annotated[str, BeforeValidator(_user), _pattern(r"^[a-z_][a-z0-9_-]{0,31}$", "root")]
 SshKey = Annotated[str, BeforeValidator(_ssh_key), _pattern(r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", "ssh-ed25519 AAAA… name")]
 Address = Annotated[IPv4Address, BeforeValidator(_address), WithJsonSchema({"type": "string", "format": "ipv4"})]
 Network = Annotated[IPv4Network, BeforeValidator(_network), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "10.64.0.0/13")]

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from idc.model.enums import Audience, Role, Service, SiteKind, Stage, TenantState, Visibility, Zone
 from idc.model.fields import (
     Address,
+    AnyInterfaceName,
     BandwidthField,
     BytesField,
     Cores,
@@ -72,7 +73,7 @@ class ListenerSpec(Strict):
     address6: Interface6 | None = Field(
         default=None, description="IPv6 address of the edge, with its network's prefix length"
     )
-    interface: InterfaceName | Literal[""] = Field(default="", description="interface on a real host")
+    interface: AnyInterfaceName = Field(default="", description="interface on a real host")
 
 
 class FlowSpec(Strict):
@@ -136,7 +137,7 @@ class SiteSpec(Strict):
         default=(Audience.EMPLOYEE,), description="for whom it is made"
     )
     stage: Stage = Field(default=Stage.PUBLICATION, description="publishes, consults or transacts")
-    image: ImageName | Literal[""] = Field(default="", description="kind app: its image, a name under images/")
+    image: ImageName = Field(default="", description="kind app: its image, a name under images/")
     database: Literal["", "postgresql"] = Field(default="", description="kind app: its database")
     content: Annotated[str, Field(max_length=200)] = Field(
         default="", description="kind static: folder below the centre folder; empty: a page made from the declaration"
