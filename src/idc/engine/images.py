@@ -62,6 +62,12 @@ def ensure(names: Iterable[str], progress: Progress) -> ImagesLock:
     return ImagesLock(MappingProxyType({name: ids[name] for name in wanted}))
 
 
+def current() -> ImagesLock:
+    """What is built, by the lock alone: no engine is asked. An image whose recipe has changed since is left out."""
+    remembered = _read_lock().items()
+    return ImagesLock(MappingProxyType({name: ident for name, (mark, ident) in remembered if mark == fingerprint(name)}))
+
+
 def missing(docker_host: str, wanted: Mapping[str, str]) -> list[str]:
     """Names of the wanted images (name -> id) that are not on that engine. Raises Unreachable when it does not answer."""
     there = {image.id for image in _inspect(sorted(set(wanted.values())), docker_host)}

@@ -154,7 +154,7 @@ class _Run:
                 wanted = {c.image: c.image_id for c in self.plan.on(name)}
                 lacking = {image: id_ for image, id_ in wanted.items() if id_ not in self.facts[name].images}
                 if lacking:
-                    images.transfer(self.hosts.docker_host(name), lacking, lambda text: self.progress.step(str(text)))
+                    images.transfer(self.hosts.docker_host(name), lacking, lambda text, _: self.progress.step(text))
                     moved += len(lacking)
             self.progress.result(f"{moved} copied" if moved else "all present")
 
