@@ -22,6 +22,12 @@ def key_of(probe: Probe, shot: Shot) -> tuple[str, int, int]:
     return source, number, shot.mark
 
 
+def _in_order(probe: Probe, hops: tuple[Sight, ...]) -> tuple[Sight, ...]:
+    """The sender's machine first and the destination's last; each machine has its own clock and its own order."""
+    last = probe.destination.machine if probe.destination else None
+    return tuple(sorted(hops, key=lambda hop: 0 if hop.machine == probe.source.machine else 2 if hop.machine == last else 1))
+
+
 def _arrived(probe: Probe, hops: tuple[Sight, ...]) -> bool:
     """Whether the packet came to its destination's own namespace. A host sees packets before it drops them: not there."""
     place = probe.destination
@@ -107,7 +113,7 @@ def judge(probes: list[Probe], shots: Mapping[str, Shot], seen: Seen) -> list[Ou
     for probe in probes:
         shot = shots.get(probe.id, Shot("error", "was not sent"))
         key = key_of(probe, shot)
-        hops, answers = seen.requests.get(key, ()), seen.answers.get(key, ())
+        hops, answers = _in_order(probe, seen.requests.get(key, ())), seen.answers.get(key, ())
         details[probe.id] = shot, hops, answers
         first[probe.id] = (
             _must_pass(probe, shot, hops) if probe.passes else _must_be_blocked(probe, shot, hops, answers, seen)

@@ -46,40 +46,60 @@ def listener(spaces: wire.Spaces, wish: dict[str, Any]) -> tuple[socket.socket |
 
 
 class Trails:
-    """Where each probe and each answer to one was seen, in the order of sight: ``address protocol mark`` -> places.
+    """Where each probe and each answer to one was seen: ``address protocol mark`` -> places with the moment of first sight.
 
     The address is the prober's side: a probe's source, an answer's destination.
     """
 
     def __init__(self) -> None:
-        self.seen: dict[str, list[str]] = {}
-        self.answers: dict[str, list[str]] = {}
+        self.seen: dict[str, dict[str, float]] = {}
+        self.answers: dict[str, dict[str, float]] = {}
         self.lost = 0
 
     def read(self, space: str, sock: socket.socket) -> None:
         """Takes what a watcher holds."""
         for _ in range(4096):
             try:
-                data, address = sock.recvfrom(128)
+                data, extra, _flags, address = sock.recvmsg(128, 64)
             except (BlockingIOError, OSError):
                 return
             head = wire.parse(data)
             if head is None:
                 continue
-            way = "out" if address[2] == socket.PACKET_OUTGOING else "in"
             echo = head.protocol in (wire.ICMP, wire.ICMP6)
             if echo and head.flags not in (0, 8, 128, 129):
                 continue
-            answer = head.flags in (0, 129) if echo else head.sport not in wire.MARKS
-            kept, mine = (self.answers, head.destination) if answer else (self.seen, head.source)
-            key = f"{mine} {head.protocol} {head.dport if answer else head.sport}"
-            place = f"{space} {address[0]} {way} {head.source if answer else head.destination} {head.sport if answer else head.dport}"
-            if len(self.seen) + len(self.answers) >= MAX_KEYS and key not in kept:
-                self.lost += 1
-                continue
-            places = kept.setdefault(key, [])
-            if place not in places:
-                places.append(place)
+            moment = wire.moment(extra)
+            way = "out" if address[2] == socket.PACKET_OUTGOING else "in"
+            if head.flags in (0, 129) if echo else head.sport not in wire.MARKS:
+                self.keep(
+                    self.answers,
+                    f"{head.destination} {head.protocol} {head.dport}",
+                    f"{space} {address[0]} {way} {head.source} {head.sport}",
+                    moment,
+                )
+            else:
+                self.keep(
+                    self.seen,
+                    f"{head.source} {head.protocol} {head.sport}",
+                    f"{space} {address[0]} {way} {head.destination} {head.dport}",
+                    moment,
+                )
+
+    def keep(self, kept: dict[str, dict[str, float]], key: str, place: str, moment: float) -> None:
+        """Remembers one sight."""
+        if key not in kept and len(self.seen) + len(self.answers) >= MAX_KEYS:
+            self.lost += 1
+        else:
+            kept.setdefault(key, {}).setdefault(place, moment)
+
+    def document(self) -> dict[str, Any]:
+        """What was seen, each in the order of sight."""
+        ordered = [
+            {key: sorted(places, key=places.__getitem__) for key, places in kept.items()}
+            for kept in (self.seen, self.answers)
+        ]
+        return {"seen": ordered[0], "answers": ordered[1], "lost": self.lost}
 
 
 def serve(sock: socket.socket) -> None:
@@ -127,7 +147,7 @@ def watch(
                     trails.lost += wire.lost(sock)
                 asked.settimeout(10)
                 with asked, asked.makefile("w", encoding="utf-8") as out:
-                    json.dump({"seen": trails.seen, "answers": trails.answers, "lost": trails.lost}, out)
+                    json.dump(trails.document(), out)
                 return
 
 

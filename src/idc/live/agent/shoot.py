@@ -62,7 +62,9 @@ class Shot:
         words = os.strerror(number)
         if number == errno.ECONNREFUSED:
             self.end("refused", words)
-        elif number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM, errno.ECONNRESET):
+        elif number == errno.ECONNRESET:  # only what was open can be reset: an RST to a SYN is a refusal
+            self.end("answered", words)
+        elif number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM):
             self.end("unreachable", words)
         elif number == errno.ETIMEDOUT:
             self.end("silent", words)
@@ -200,10 +202,20 @@ class RawSpace:
         found = self.gateways[gateway]
         if isinstance(found, str):
             raise OSError(found)
+        if not shot.source:
+            shot.source = self.own_address(gateway)
         data = wire.packet(shot.source, shot.wish["address"], shot.protocol, shot.mark, shot.wish["port"])
         kind = wire.ETH_P_IPV6 if shot.six else wire.ETH_P_IP
         self.sending.sendto(data, (found[0], kind, 0, 1, found[1]))
         self.waiting[shot.protocol, shot.mark] = shot
+
+    @staticmethod
+    def own_address(gateway: str) -> str:
+        """The address from which the kernel would speak to a neighbour."""
+        family = socket.AF_INET6 if ":" in gateway else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((gateway, 9))
+            return str(sock.getsockname()[0])
 
     def read(self) -> None:
         """Takes the answers that have come."""
@@ -254,9 +266,10 @@ class Shooter:
                 self.raw_flying.append(shot)
                 return
             open_shot(shot)
-        except OSError as error:
-            if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED, errno.EACCES, errno.EPERM):
-                shot.failed(error.errno)
+        except (OSError, ValueError) as error:
+            number = getattr(error, "errno", None) or 0
+            if number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED, errno.EACCES, errno.EPERM):
+                shot.failed(number)
             else:
                 shot.end("error", str(error))
             return

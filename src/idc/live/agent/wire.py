@@ -23,6 +23,7 @@ CLONE_NEWNET = 0x40000000
 DOCKER_SOCKET = "/var/run/docker.sock"
 MARKS = range(61000, 65000)  # above the kernel's own choice of source ports (32768 to 60999)
 SO_ATTACH_FILTER = 26
+SO_TIMESTAMPNS = 35
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 0x0003, 0x0800, 0x86DD
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
@@ -89,6 +90,12 @@ class Spaces:
                 number = ctypes.get_errno()
                 raise OSError(number, f"cannot enter {space}: {os.strerror(number)}")
             self.present = space
+
+    def close(self) -> None:
+        """Lets go of all descriptors."""
+        for descriptor in self.descriptors.values():
+            os.close(descriptor)
+        self.descriptors.clear()
 
 
 def checksum(data: bytes) -> int:
@@ -218,12 +225,22 @@ def watcher() -> socket.socket:
     text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
     sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(program), ctypes.addressof(text)))
     sock.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sock.setblocking(False)
     try:
         while True:  # what came before the filter stood
             sock.recv(1)
     except BlockingIOError:
         return sock
+
+
+def moment(extra: list[tuple[int, int, bytes]]) -> float:
+    """When the kernel saw a packet (seconds of the real-time clock), from what came along with it."""
+    for level, kind, data in extra:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(data) >= 16:
+            seconds, nanoseconds = struct.unpack_from("qq", data)
+            return float(seconds + nanoseconds / 1e9)
+    return time.time()
 
 
 def lost(sock: socket.socket) -> int:
