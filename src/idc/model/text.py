@@ -34,7 +34,7 @@ class BadValueError(ValueError):
 def did_you_mean(word: str, known: Iterable[str], *, what: str = "known") -> str:
     """A hint: the nearest known word, else all of them."""
     words = sorted(set(known))
-    near = get_close_matches(word.translate(_LOOK_ALIKE).lower(), words, n=1, cutoff=0.6)
+    near = get_close_matches(word.translate(_LOOK_ALIKE).lower(), words, n=1, cutoff=0.7)
     if near:
         return f"did you mean `{near[0]}`?"
     if not words:
