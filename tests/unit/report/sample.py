@@ -120,7 +120,8 @@ class Builder:
         self.edge = self.add(self.hosts[0], "edge", "service/edge", "", Zone.EDGE)
         self.containers.append(container("edge", self.edge, "edge", 8080))
         for visibility in Visibility:
-            outside = Endpoint(str(visibility), "", None, (IPv4Network("0.0.0.0/0"),))
+            ref = "internet" if visibility is Visibility.INTERNET else "government-extranet"
+            outside = Endpoint(ref, "", None, (IPv4Network("0.0.0.0/0"),))
             self.flow(
                 outside,
                 endpoint(self.edge),

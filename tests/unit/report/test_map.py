@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from idc.model.profiles import load_profile
 from idc.model.types import Zone
 from idc.plan.types import Plan
-from idc.report.graph import svg
+from idc.report.graph import apart_from, svg
 from idc.report.graph.canvas import Canvas, crosses
 from idc.report.graph.map import draw_map
 from tests.unit.report import sample
@@ -98,7 +99,8 @@ def test_every_flow_of_a_detailed_plan_is_a_line() -> None:
     drawn = {route.title for route in canvas_of(plan).routes}
     for flow in plan.flows:
         if flow.source.host is None and flow.destination.segment == "edge":
-            assert any(title.startswith(f"{flow.source.ref} -> service/edge") for title in drawn)
+            visibility = "internet" if flow.source.ref == "internet" else "fabric"
+            assert any(title.startswith(f"{visibility} -> service/edge") for title in drawn)
         else:
             assert any(flow.id in title for title in drawn), flow.id
 
@@ -184,6 +186,14 @@ def test_an_edge_in_the_last_location_is_still_reached() -> None:
     hosts = tuple(replace(host, location="hall-z") if host.name == "web-1" else host for host in plan.hosts)
     canvas = canvas_of(replace(plan, hosts=hosts))
     assert any("tenant/tax/site/file" in route.title for route in canvas.routes)
+
+
+def test_the_fabrics_kept_apart_come_from_the_profile() -> None:
+    assert apart_from(load_profile("local-government"), "government-extranet") == {
+        "government-intranet": "physical",
+        "office-intranet": "physical",
+        "secret-net": "absolute",
+    }
 
 
 @pytest.mark.parametrize("missing", ["sites", "everything"])

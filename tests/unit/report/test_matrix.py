@@ -12,10 +12,9 @@ from tests.unit.report import sample
 def test_every_flow_is_a_cell_and_nothing_else_is() -> None:
     plan = sample.busy()
     data = matrix(plan)
-    from_flows = {
-        (flow.source.segment or flow.source.ref, flow.destination.segment or flow.destination.ref)
-        for flow in plan.flows
-    }
+    ends = [(flow.source, flow.destination) for flow in plan.flows]
+    named = {plan.fabric: "fabric"}
+    from_flows = {(a.segment or named.get(a.ref, a.ref), b.segment or b.ref) for a, b in ends}
     from_ssh = {("host/core-1", f"host/{host.name}") for host in plan.hosts if host.name != "core-1"}
     assert set(data.ports) == from_flows | from_ssh
 

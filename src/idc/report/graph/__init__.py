@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from idc.plan.types import Plan
 from idc.report.graph.canvas import Canvas
+from idc.report.graph.facts import apart_from
 from idc.report.graph.map import draw_map
 from idc.report.graph.matrix import reachability_svg
 
-__all__ = ["draw_map", "reachability_svg", "svg"]
+__all__ = ["apart_from", "reachability_svg", "svg"]
 
 
 def svg(plan: Plan, *, title: str = "", apart: Mapping[str, str] | None = None) -> str:

@@ -49,7 +49,7 @@ def card(canvas: Canvas, facts: Facts, place: Card) -> None:
     kind = "lab" if host.is_lab else "server"
     edge = box.x + PANEL - 12 if place.strip else box.right - 12
     canvas.text(edge, box.y + (30 if place.strip else 24), kind, "soft", size=11, anchor="end")
-    for figure in figures:
+    for figure in filter(None, figures):
         canvas.text(x, y, figure, "soft", size=11, room=room)
         y += 16
 

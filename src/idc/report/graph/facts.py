@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from idc.model.profiles import Isolation, Profile
 from idc.model.types import Service, Visibility, Zone
 from idc.plan.types import Container, Endpoint, Flow, Host, Listener, Plan, Segment, Site
 
@@ -163,6 +164,12 @@ class Facts:
             for other in self.plan.hosts
             if other.name != host.name and any(other.address in network for network in networks)
         )
+
+
+def apart_from(profile: Profile, fabric: str) -> dict[str, str]:
+    """The fabrics that a profile keeps apart from ``fabric``, and how; those joined by declared flows are left out."""
+    others = {name: profile.isolation(fabric, name) for name in profile.fabrics if name != fabric}
+    return {name: str(kept) for name, kept in sorted(others.items()) if kept is not Isolation.LOGICAL}
 
 
 def short(ref: str) -> str:

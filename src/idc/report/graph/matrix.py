@@ -97,7 +97,9 @@ def _segment_key(facts: Facts, segment: Segment) -> str:
 
 def _key(facts: Facts, endpoint: Endpoint) -> str:
     segment = facts.segment(endpoint)
-    return _segment_key(facts, segment) if segment else endpoint.ref
+    if segment:
+        return _segment_key(facts, segment)
+    return str(Visibility.FABRIC) if endpoint.ref == facts.plan.fabric else endpoint.ref
 
 
 def _port(facts: Facts, flow: Flow) -> str:
