@@ -129,7 +129,7 @@ class Hosts:
         Raises Unreachable when the host is not reached or the command does not end within ``deadline`` seconds; it is
         ended on the host too.
         """
-        words = ["bash", "-euo", "pipefail", "-c", command] if isinstance(command, str) else list(command)
+        words = ["bash", "--norc", "-euo", "pipefail", "-c", command] if isinstance(command, str) else list(command)
         remote = shlex.join(["timeout", "--kill-after=2", str(max(1, round(deadline))), *words])
         began = time.monotonic()
         output = self._processes.run(["ssh", "-F", str(self._station.ssh_config), host, remote], deadline + 3, input)

@@ -45,17 +45,19 @@ class Processes:
         try:
             stdout, stderr = process.communicate(stdin, timeout=max(deadline, 0.1))
             return Output(process.returncode, stdout, stderr)
-        except subprocess.TimeoutExpired:
-            kill_session(process)
-            stdout, stderr = process.communicate()
-            return Output(None, stdout, stderr)
-        except BaseException:
-            kill_session(process)
-            process.wait()
-            raise
+        except subprocess.TimeoutExpired as expired:
+            # Not communicate() again: an SSH master that was handed the pipes may keep them open for long.
+            return Output(None, expired.stdout or b"", expired.stderr or b"")
         finally:
             with self._guard:
                 self._running.discard(process)
+            if process.poll() is None:
+                kill_session(process)
+                process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
 
     def end_all(self) -> None:
         """End whatever runs now."""
