@@ -152,7 +152,7 @@ def forged(chooser: Chooser) -> None:
     inner = [container for container in census.containers if container.name not in census.edges]
     targets = [container for container in inner if container.name in by_destination]
     for number, sender in enumerate(inner):
-        for target in _others(targets, sender, number)[:2]:
+        for target in _others(targets, sender, number)[:1]:
             owner, port = by_destination[target.name]
             if owner.name == sender.name:
                 continue

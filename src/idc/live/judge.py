@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final
 
-from idc.live.probe import HOST, Outcome, Probe, Seen, Shot, Sight, Verdict
+from idc.live.probe import HOST, ITSELF, Outcome, Probe, Seen, Shot, Sight, Verdict
 
 _NUMBERS: Final = {"tcp": 6, "http": 6, "udp": 17, "icmp": 1}
 
@@ -29,11 +29,12 @@ def _in_order(probe: Probe, hops: tuple[Sight, ...]) -> tuple[Sight, ...]:
 
 
 def _arrived(probe: Probe, hops: tuple[Sight, ...]) -> bool:
-    """Whether the packet came to its destination's own namespace. A host sees packets before it drops them: not there."""
+    """Whether the packet came to its destination. A host sees packets before it drops them, so there it must be taken in."""
     place = probe.destination
-    if place is None or place.space == HOST:
+    if place is None:
         return False
-    return any(hop.machine == place.machine and hop.space == place.space and hop.way == "in" for hop in hops)
+    there = [hop for hop in hops if (hop.machine, hop.space, hop.way) == (place.machine, place.space, "in")]
+    return any(hop.interface == ITSELF or place.space != HOST for hop in there)
 
 
 def _set_out(probe: Probe, hops: tuple[Sight, ...]) -> bool:

@@ -16,6 +16,7 @@ Address = IPv4Address | IPv6Address
 Protocol = Literal["tcp", "udp", "icmp", "http"]
 
 HOST: Final = "host"  # a host's own network namespace
+ITSELF: Final = "itself"  # interface of a sight behind the input rules: the namespace took the packet in
 SSH: Final = 22
 CLOSED_PORT: Final = 5999  # a port that no service has; a listener of ours stands there while the probes fly
 

@@ -18,7 +18,10 @@ from idc.live.probe import Outcome, Place, Probe, Seen, Shot, Sight
 from idc.live.probes import machines
 from idc.live.reach import Way, call, each
 
-MARKS: Final = range(61000, 64500)  # idc.live.agent.wire.MARKS without its spare ones
+# idc.live.agent.wire.MARKS without its spare ones. Each sender counts its own; a forged address is no sender's alone,
+# so that probes that carry one share a count.
+MARKS: Final = range(61000, 63000)
+FORGED_MARKS: Final = range(63000, 64500)
 PASS_SECONDS: Final = 4.0
 BLOCK_SECONDS: Final = 1.4  # longer than the kernel's first retransmission of a SYN (1 s)
 SENSOR_SECONDS: Final = 90.0
@@ -48,26 +51,34 @@ def run(
     return [outcomes[probe.id] for probe in probes]
 
 
-def rounds(probes: Sequence[Probe], limit: int = len(MARKS)) -> Iterator[list[Probe]]:
-    """Probes in rounds, so that none of a round shares its source port with another of the same sender.
+def rounds(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
+    """Probes in rounds, so that no two packets of a round carry the same source address and port.
 
     A probe goes with its controls: a control that is needed again is sent again.
     """
     by_id = {probe.id: probe for probe in probes}
     batch: dict[str, Probe] = {}
-    sent: dict[Place, int] = defaultdict(int)
+    sent: dict[Place | None, int] = defaultdict(int)
     for probe in probes:
         group = [probe, *(by_id[name] for name in probe.controls if name in by_id)]
         fresh = [entry for entry in group if entry.id not in batch]
-        if batch and any(sent[entry.source] + len(fresh) > limit for entry in fresh):
+        if batch and any(sent[_counter(entry)] + len(fresh) > len(_marks(entry)) for entry in fresh):
             yield list(batch.values())
             batch, sent = {}, defaultdict(int)
             fresh = group
         for entry in fresh:
             batch[entry.id] = entry
-            sent[entry.source] += 1
+            sent[_counter(entry)] += 1
     if batch:
         yield list(batch.values())
+
+
+def _counter(probe: Probe) -> Place | None:
+    return None if probe.forged else probe.source
+
+
+def _marks(probe: Probe) -> range:
+    return FORGED_MARKS if probe.forged else MARKS
 
 
 def _round(way: Way, probes: list[Probe], rename: Rename) -> tuple[dict[str, Shot], Seen]:
@@ -131,17 +142,17 @@ def _wishes(probes: list[Probe], rename: Rename) -> dict[str, list[dict[str, Any
     """Each machine's probes, as the shooter takes them; every sender counts its own marks."""
     wishes: dict[str, list[dict[str, Any]]] = defaultdict(list)
     offset = secrets.randbelow(len(MARKS))  # another source port in each run: nothing left over is mistaken for ours
-    count: dict[Place, int] = defaultdict(int)
+    count: dict[Place | None, int] = defaultdict(int)
     for probe in probes:
-        number = count[probe.source]
-        count[probe.source] += 1
+        marks, number = _marks(probe), count[_counter(probe)]
+        count[_counter(probe)] += 1
         wish: dict[str, Any] = {
             "id": probe.id,
             "space": rename(probe.source.space),
             "address": str(probe.address),
             "protocol": probe.protocol,
             "port": probe.port,
-            "mark": MARKS[(offset + number) % len(MARKS)],
+            "mark": marks[(offset + number) % len(marks)],
             "seconds": PASS_SECONDS if probe.passes or probe.request else BLOCK_SECONDS,
         }
         if probe.forged:

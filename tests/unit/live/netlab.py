@@ -9,9 +9,10 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 
 from idc.live.agent import wire
 from idc.live.census import Census
@@ -33,7 +34,7 @@ class Netlab:
     plan: Plan
     prefix: str = field(default_factory=lambda: f"idcv{os.getpid()}-")
     spaces: list[str] = field(default_factory=list)
-    sockets: list[socket.socket] = field(default_factory=list)
+    sockets: dict[tuple[str, int], socket.socket] = field(default_factory=dict)
     statuses: dict[int, set[str]] = field(default_factory=dict)  # edge port -> names that it serves
 
     # -- the way to its hosts ----------------------------------------------------------------------------------------
@@ -97,11 +98,16 @@ class Netlab:
             if six := person.listener.address6:
                 addresses.append(f"{IPv6Address(int(six) + 190)}/64")
             self.join(space, "eth0", "switch", f"sw-{person.visibility}", addresses)
+        self.load_rules()
         self._serve()
+
+    def load_rules(self) -> None:
+        """The rendered rules of each host, as they should be."""
+        for host in self.plan.hosts:
+            self.rules(host.name, firewall(self.plan, host.name))
 
     def _host(self, host: Host) -> None:
         self.make(host.name)
-        sh("ip", "netns", "exec", self.name(host.name), "nft", "-f", "-", text=firewall(self.plan, host.name))
         for interface in host.interfaces:
             addresses = [str(interface.address), *([str(interface.address6)] if interface.address6 else [])]
             self.join(host.name, interface.name, "switch", f"sw-{interface.role}", addresses)
@@ -138,9 +144,11 @@ class Netlab:
         for container in self.plan.containers:
             spaces.enter(self.rename(f"container:{container.docker_name()}"))
             for port in sorted(ports) if container.image == "edge" else [container.port]:
+                if (container.name, port) in self.sockets:
+                    continue
                 family = socket.AF_INET6 if container.address6_a else socket.AF_INET
                 sock = socket.create_server(("", port), family=family, dualstack_ipv6=family == socket.AF_INET6)
-                self.sockets.append(sock)
+                self.sockets[container.name, port] = sock
                 names = self.statuses.get(port) if container.image == "edge" else None
                 threading.Thread(target=self._answer, args=(sock, names), daemon=True).start()
         spaces.enter("host")
@@ -169,15 +177,24 @@ class Netlab:
         """Changes a host's rules, as a hole or its mending."""
         sh("ip", "netns", "exec", self.name(host), "nft", "-f", "-", text="\n".join(lines) + "\n")
 
+    def _close(self, container: str, port: int) -> None:
+        sock = self.sockets.pop((container, port))
+        sock.shutdown(socket.SHUT_RDWR)
+        sock.close()
+
+    @contextmanager
+    def stopped(self, container: str) -> Iterator[None]:
+        """A container's service taken away for a while."""
+        self._close(container, self.plan.container_by_name[container].port)
+        try:
+            yield
+        finally:
+            self._serve()
+
     def down(self) -> None:
         """Leaves nothing behind."""
-        for sock in self.sockets:
-            sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
+        for name, port in list(self.sockets):
+            self._close(name, port)
         for space in reversed(self.spaces):
             sh("ip", "netns", "del", self.name(space))
 
-
-def address_of(plan: Plan, name: str) -> IPv4Address:
-    """Serving address of a container."""
-    return plan.container_by_name[name].address()

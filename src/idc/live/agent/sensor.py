@@ -86,6 +86,21 @@ class Trails:
                     moment,
                 )
 
+    def take_in(self, space: str, sock: socket.socket) -> None:
+        """Takes what the namespace itself received."""
+        for _ in range(4096):
+            try:
+                data, extra, _flags, address = sock.recvmsg(128, 64)
+            except (BlockingIOError, OSError):
+                return
+            head = wire.delivered(sock, data, str(address[0]))
+            if head is None or head.sport not in wire.MARKS:
+                continue
+            if head.protocol in (wire.ICMP, wire.ICMP6) and head.flags not in (8, 128):
+                continue
+            key = f"{head.source} {head.protocol} {head.sport}"
+            self.keep(self.seen, key, f"{space} itself in {head.destination or '-'} {head.dport}", wire.moment(extra))
+
     def keep(self, kept: dict[str, dict[str, float]], key: str, place: str, moment: float) -> None:
         """Remembers one sight."""
         if key not in kept and len(self.seen) + len(self.answers) >= MAX_KEYS:
@@ -119,15 +134,19 @@ def serve(sock: socket.socket) -> None:
             return
 
 
+Watchers = list[tuple[str, socket.socket]]
+
+
 def watch(
-    control: socket.socket, listeners: list[socket.socket], watchers: list[tuple[str, socket.socket]], seconds: float
+    control: socket.socket, listeners: list[socket.socket], watchers: Watchers, inner: Watchers, seconds: float
 ) -> None:
     """Serves and watches until it is asked for the trails, or its time is over."""
     trails = Trails()
     poll = select.epoll()
     listening = {sock.fileno(): sock for sock in listeners}
     watching = {sock.fileno(): (space, sock) for space, sock in watchers}
-    for descriptor in (control.fileno(), *listening, *watching):
+    taking = {sock.fileno(): (space, sock) for space, sock in inner}
+    for descriptor in (control.fileno(), *listening, *watching, *taking):
         poll.register(descriptor, select.EPOLLIN)
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
@@ -136,6 +155,8 @@ def watch(
                 serve(listening[descriptor])
             elif descriptor in watching:
                 trails.read(*watching[descriptor])
+            elif descriptor in taking:
+                trails.take_in(*taking[descriptor])
             else:
                 asked, _address = control.accept()
                 uid = struct.unpack("iII", asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
@@ -145,6 +166,8 @@ def watch(
                 for space, sock in watchers:
                     trails.read(space, sock)
                     trails.lost += wire.lost(sock)
+                for space, sock in inner:
+                    trails.take_in(space, sock)
                 asked.settimeout(10)
                 with asked, asked.makefile("w", encoding="utf-8") as out:
                     json.dump(trails.document(), out)
@@ -165,12 +188,14 @@ def start(document: dict[str, Any]) -> dict[str, Any]:
         states.append(state)
         if sock is not None:
             listeners.append(sock)
-    watchers: list[tuple[str, socket.socket]] = []
+    watchers: Watchers = []
+    inner: Watchers = []
     watched: dict[str, str] = {}
     for space in document["watch"]:
         try:
             spaces.enter(space)
             watchers.append((space, wire.watcher()))
+            inner += [(space, sock) for sock in wire.deliveries()]
             watched[space] = ""
         except OSError as error:
             watched[space] = str(error)
@@ -184,7 +209,7 @@ def start(document: dict[str, Any]) -> dict[str, Any]:
                 os.dup2(nothing, descriptor)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.alarm(int(document["seconds"]) + 5)  # even if the loop hangs
-            watch(control, listeners, watchers, float(document["seconds"]))
+            watch(control, listeners, watchers, inner, float(document["seconds"]))
         finally:
             os._exit(0)
     return {"listening": states, "watching": watched}

@@ -221,9 +221,7 @@ def _program() -> list[tuple[int, int, int, int]]:
 def watcher() -> socket.socket:
     """A packet socket on all interfaces of the present namespace that sees probes and their answers only, in and out."""
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
-    program = _program()
-    text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
-    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(program), ctypes.addressof(text)))
+    _attach(sock, _program())
     sock.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sock.setblocking(False)
@@ -232,6 +230,46 @@ def watcher() -> socket.socket:
             sock.recv(1)
     except BlockingIOError:
         return sock
+
+
+def deliveries() -> list[socket.socket]:
+    """Raw sockets that see the probes which the present namespace itself takes in: behind its input rules.
+
+    A watcher sees a packet before it is dropped; these see it only when it was not, even if its answer is then held back.
+    """
+    sockets = []
+    for family, protocols in ((socket.AF_INET, (TCP, UDP, ICMP)), (socket.AF_INET6, (TCP, UDP, ICMP6))):
+        for protocol in protocols:
+            try:
+                sock = socket.socket(family, socket.SOCK_RAW, protocol)
+            except OSError:
+                if family == socket.AF_INET6:
+                    continue  # a host without IPv6 takes nothing in by it
+                raise
+            if family == socket.AF_INET:
+                _attach(sock, _program())
+            sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            sock.setblocking(False)
+            sockets.append(sock)
+    return sockets
+
+
+def delivered(sock: socket.socket, data: bytes, sender: str) -> Seen | None:
+    """The head of what a raw socket took in: IPv4 comes with its header, IPv6 without."""
+    if sock.family == socket.AF_INET:
+        return parse(data)
+    at = 4 if sock.proto == ICMP6 else 0
+    if len(data) < 8:
+        return None
+    ports = struct.unpack_from("!HH", data, at)
+    if ports[0] not in MARKS:
+        return None
+    return Seen(sender.partition("%")[0], "", sock.proto, ports[0], ports[1], data[0] if at else 0)
+
+
+def _attach(sock: socket.socket, program: list[tuple[int, int, int, int]]) -> None:
+    text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(program), ctypes.addressof(text)))
 
 
 def moment(extra: list[tuple[int, int, bytes]]) -> float:

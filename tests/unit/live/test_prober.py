@@ -1,0 +1,153 @@
+"""The prober against real namespaces with the rendered rules: it sees what is open, and each hole that is made."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from idc.errors import Unreachable
+from idc.live import prober
+from idc.live.probe import Family, Outcome, Probe, Verdict
+from idc.live.probes import choose
+from tests.unit.live.netlab import Netlab
+from tests.unit.live.plans import PLAN
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live")]
+
+PROBES = choose(PLAN)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Netlab]:
+    if os.geteuid() != 0:
+        pytest.fail("network namespaces need root")
+    lab = Netlab(PLAN)
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+
+
+def some(*families: Family) -> list[Probe]:
+    """The probes of some families with their controls."""
+    wanted = [probe for probe in PROBES if probe.family in families]
+    names = {control for probe in wanted for control in probe.controls}
+    return [probe for probe in PROBES if probe.id in names or probe in wanted]
+
+
+def fly(lab: Netlab, *families: Family) -> list[Outcome]:
+    return prober.run(lab, some(*families), rename=lab.rename)
+
+
+def broken(outcomes: list[Outcome]) -> dict[str, str]:
+    return {outcome.probe.id: outcome.words for outcome in outcomes if outcome.verdict is Verdict.BROKEN}
+
+
+@pytest.fixture
+def hole(lab: Netlab) -> Iterator[Netlab]:
+    """The lab, its rules put back afterwards."""
+    yield lab
+    lab.load_rules()
+
+
+def test_all_that_is_declared_passes_and_all_else_is_blocked(lab: Netlab) -> None:
+    outcomes = prober.run(lab, PROBES, rename=lab.rename)
+    assert len(outcomes) == len(PROBES) > 250
+    wrong = {outcome.probe.id: outcome.words for outcome in outcomes if outcome.verdict is not Verdict.HELD}
+    assert not wrong
+
+
+def test_nothing_is_left_behind(lab: Netlab) -> None:
+    fly(lab, Family.FLOW)
+    left = subprocess.run(["ss", "-xlH"], capture_output=True, text=True, check=True).stdout
+    assert "idc-probe-" not in left
+    for host in PLAN.hosts:
+        done = lab.run(host.name, ["ss", "-xlH"])
+        assert b"idc-probe-" not in done.stdout
+
+
+def test_an_accept_between_two_tenants_is_seen_with_its_way_even_if_no_answer_comes_back(hole: Netlab) -> None:
+    hole.rules("web-1", "insert rule inet idc forward ip saddr 10.64.16.2 ip daddr 10.64.16.50 accept")
+    found = broken(fly(hole, Family.SAME_HOST))
+    assert "same-host/tax-www-a/10.64.16.50/tcp-8080" in found
+    words = found["same-host/tax-www-a/10.64.16.50/tcp-8080"]
+    assert "arrived, although nothing came back" in words
+    assert words.endswith("web-1 parks-www-a eth0 in > web-1 parks-www-a itself in")
+    assert all("tax-www-a/10.64.16.50" in name for name in found)
+
+
+def test_an_open_host_is_seen_even_if_its_answer_is_held_back(hole: Netlab) -> None:
+    hole.rules("web-1", 'insert rule inet idc input iifname "br-0a401000" accept')
+    found = broken(fly(hole, Family.GATEWAY))
+    assert {name for name in found if name.startswith("gateway/")} == {
+        "gateway/tax-www-a/10.64.16.1/tcp-22",
+        "gateway/tax-www-a/10.64.16.1/tcp-5999",
+        "gateway/tax-www-a/10.64.16.1/udp-5999",
+        "gateway/tax-www-a/10.64.16.1/icmp-0",
+        "gateway/tax-www-a/10.71.255.2/tcp-22",
+    }
+
+
+def test_forged_sources_are_seen_when_bridges_are_not_bound(hole: Netlab) -> None:
+    hole.rules("web-1", "insert rule inet idc antispoof accept")
+    found = broken(fly(hole, Family.SPOOFED))
+    assert found
+    assert all(name.startswith("spoofed/") and "citizen" not in name for name in found)
+
+
+def test_a_route_inwards_from_the_internet_is_seen(hole: Netlab) -> None:
+    hole.rules("edge-1", 'insert rule inet idc forward iifname "internet" accept')
+    found = broken(fly(hole, Family.INTERNET_INSIDE, Family.FABRIC_INSIDE))
+    assert any("10.64.0.2/tcp-8080/by-203.0.113.10" in name for name in found)
+    assert not any("employee" in name for name in found)
+
+
+def test_a_closed_flow_is_seen(hole: Netlab) -> None:
+    hole.rules("web-2", "flush set inet idc flows")
+    found = broken(fly(hole, Family.FLOW))
+    assert list(found) == ["flow/edge-a/10.64.32.2/tcp-8080"]
+    assert "web-2 uplink in" in found["flow/edge-a/10.64.32.2/tcp-8080"]
+
+
+def test_ipv6_left_open_is_seen(hole: Netlab) -> None:
+    hole.rules("edge-1", "insert rule inet idc forward meta nfproto ipv6 accept")
+    assert any(name.startswith("ipv6/") for name in broken(fly(hole, Family.IPV6)))
+
+
+def test_an_employees_site_on_the_internets_listener_is_seen(lab: Netlab) -> None:
+    lab.statuses[8080].add("staff.parks.example")
+    try:
+        found = broken(fly(lab, Family.AUDIENCE))
+    finally:
+        lab.statuses[8080].remove("staff.parks.example")
+    assert sorted(found) == [
+        "audience/idc-small-net-citizen/2001:db8:113::10/http-80/staff.parks.example",
+        "audience/idc-small-net-citizen/203.0.113.10/http-80/staff.parks.example",
+    ]
+    assert set(found.values()) == {"answered 200, expected 404 or 421"}
+
+
+def test_silence_of_a_dead_destination_proves_nothing(lab: Netlab) -> None:
+    with lab.stopped("parks-www"):
+        outcomes = fly(lab, Family.SAME_HOST)
+    concerned = [o for o in outcomes if str(o.probe.address) == "10.64.16.50" and o.probe.protocol == "tcp"]
+    assert {o.verdict for o in concerned if not o.probe.passes} == {Verdict.UNKNOWN}
+    assert all("positive control" in o.words for o in concerned if not o.probe.passes)
+
+
+def test_a_host_that_does_not_answer_makes_its_probes_unknown_and_no_others(lab: Netlab) -> None:
+    class Cut(Netlab):
+        def run(self, host, command, *, input=b"", deadline=30.0):  # type: ignore[no-untyped-def] # noqa: A002
+            if host == "web-2":
+                raise Unreachable("web-2: does not answer", host=host)
+            return lab.run(host, command, input=input, deadline=deadline)
+
+    outcomes = prober.run(Cut(PLAN), some(Family.OTHER_HOST, Family.SAME_HOST), rename=lab.rename)
+    for outcome in outcomes:
+        place = outcome.probe.destination
+        concerns = "web-2" in (outcome.probe.source.machine, place.machine if place else "")
+        assert (outcome.verdict is Verdict.UNKNOWN) == concerns, (outcome.probe.id, outcome.words)
