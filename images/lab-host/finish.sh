@@ -8,6 +8,10 @@ rm -f "$root"/etc/ssh/ssh_host_*
 rm -f "$root/var/lib/dbus/machine-id"
 rm -f "$root/etc/apt/sources.list"
 
+# A fifth of the image, and unused: developers' and Swarm routing test tools, shims of older engines.
+rm -f "$root"/usr/bin/ctr "$root"/usr/bin/dnet "$root"/usr/sbin/ovrouter \
+    "$root"/usr/bin/containerd-shim "$root"/usr/bin/containerd-shim-runc-v1
+
 chroot "$root" systemctl enable --quiet \
     idc-firewall.service idc-firewall-watch.service idc-links.service idc-routes.service idc-bandwidth.service \
     ssh.service containerd.service docker.service

@@ -19,7 +19,9 @@ _NEVER = re.compile(
     | var/log/(dpkg\.log|alternatives\.log|bootstrap\.log|apt/.+)
     | etc/(resolv\.conf|hostname|hosts|\.pwd\.lock|passwd-|group-|shadow-|gshadow-|subuid-|subgid-)
     | etc/(apt/apt\.conf\.d|dpkg/dpkg\.cfg\.d)/99mmdebstrap
-    | usr/share/(man|info|locale|lintian|bug|doc-base|linda)/.+
+    | usr/share/(man|info|locale|i18n|lintian|bug|doc-base|linda|pkgconfig|aclocal|gdb)/.+
+    | usr/include/.+
+    | usr/lib/([^/]+/)?([^/]+\.l?a|pkgconfig/.+)
     | usr/share/doc/[^/]+/(?!copyright$).+
     )$""",
     re.VERBOSE,
@@ -50,7 +52,7 @@ def write_delta(below: dict[str, str], rootfs: Path, layer: Path) -> int:
     count = 0
     with tarfile.open(rootfs) as source, tarfile.open(layer, "w", format=tarfile.PAX_FORMAT) as target:
         for member in _worth_keeping(source, below):
-            member.name = clean_name(member.name)
+            member.name, member.mode = clean_name(member.name), member.mode & 0o7777
             if member.islnk():
                 member.linkname = clean_name(member.linkname)
             target.addfile(member, source.extractfile(member) if member.isreg() else None)
@@ -66,7 +68,7 @@ def _worth_keeping(source: tarfile.TarFile, below: dict[str, str]) -> Iterator[t
 
 
 def _fingerprint(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    parts = [member.type.decode("latin-1"), oct(member.mode), str(member.uid), str(member.gid), clean_name(member.linkname)]
+    parts = [member.type.decode("latin-1"), oct(member.mode & 0o7777), str(member.uid), str(member.gid), clean_name(member.linkname)]
     parts += [f"{key}={value}" for key, value in sorted(member.pax_headers.items()) if key.startswith("SCHILY.xattr.")]
     if member.isreg() and (content := archive.extractfile(member)):
         parts.append(hashlib.file_digest(content, "sha256").hexdigest())

@@ -1,0 +1,1 @@
+"""A taxpayer files a declaration and gets a receipt."""
