@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from idc.model.types import HostSpec, Quota, Service
-from idc.model.units import format_bandwidth, format_bytes
 from idc.plan.inputs import Declaration, Problems
 from idc.plan.types import Plan, Reservation
 
@@ -56,19 +55,20 @@ class Amount:
         return all(a <= b for a, b in zip(self.parts, offered.parts, strict=True))
 
 
+_SIZES: Final = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20))
 NAMES: Final = ("cpus", "memory", "disk", "bandwidth")
 
 
 def words(name: str, number: int) -> str:
-    """A part of an amount as people write it: ``1.5``, ``60.8GiB``, ``50Mbit/s``."""
+    """A part of an amount as people write it: ``1.5``, ``60.8GiB``, ``50Mbit/s``, to two decimals."""
+    if number == 0:
+        return "0"
     if name == "cpus":
         return f"{number / 1000:g}"
     if name == "bandwidth":
-        return format_bandwidth(number) if number % 10**6 == 0 else f"{number / 10**6:.1f}Mbit/s"
-    exact = format_bytes(number)
-    if len(exact) <= 7:
-        return exact
-    return f"{number / 2**30:.1f}GiB" if number >= 2**30 else f"{number / 2**20:.1f}MiB"
+        return f"{round(number / 10**6, 2):g}Mbit/s"
+    unit, size = next(((u, s) for u, s in _SIZES if number >= s), ("B", 1))
+    return f"{round(number / size, 2):g}{unit}"
 
 
 def offered(spec: HostSpec) -> Amount:
@@ -131,13 +131,13 @@ def check(declaration: Declaration, reservations: Sequence[Reservation], problem
 
 
 def _note(problems: Problems, host: str, name: str, ask: Mapping[str, int], limit: int) -> None:
+    asked, there = words(name, sum(ask.values())), words(name, limit)
+    if asked == there:  # they differ by less than two decimals show
+        asked, there = str(sum(ask.values())), str(limit)
     largest = sorted(ask.items(), key=lambda item: (-item[1], item[0]))
     who = ", ".join(f"{owner} {words(name, number)}" for owner, number in largest[:3])
     rest = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
-    message = (
-        f"host {host} cannot hold what is declared on it: {words(name, sum(ask.values()))} of {name} asked, "
-        f"{words(name, limit)} offered ({who}{rest})"
-    )
+    message = f"host {host} cannot hold what is declared on it: {asked} of {name} asked, {there} offered ({who}{rest})"
     hint = f"lower the quota, or give {host} more {name}: {KEPT_FOR_HOST} % of a host stay for itself"
     tenants = [owner for owner, _ in largest if owner.startswith("tenant/")]
     if tenants:

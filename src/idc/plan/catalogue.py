@@ -52,24 +52,29 @@ def _tmpfs(path: str, size: str, uid: int) -> str:
     return f"{path}:rw,noexec,nosuid,nodev,size={size},mode=0700,uid={uid},gid={uid}"
 
 
+def _http(port: int) -> tuple[str, ...]:
+    return ("/usr/local/bin/idc-healthy", str(port), "/healthz")
+
+
 IMAGES: Final[Mapping[str, Image]] = MappingProxyType({
     image.name: image
     for image in (
         Image(
-            name=EDGE_IMAGE, uid=8000, gid=8000, port=8080, healthcheck=("/usr/local/bin/healthcheck",),
-            tmpfs=(_tmpfs("/tmp", "64m", 8000),), pids=256, weight=1, least_memory=96 * MIB,
+            name=EDGE_IMAGE, uid=10080, gid=10080, port=8080, healthcheck=_http(8089),
+            tmpfs=(_tmpfs("/tmp", "64m", 10080),), pids=256, weight=1, least_memory=128 * MIB,
         ),
         Image(
-            name=STATIC_IMAGE, uid=8001, gid=8001, port=8080, healthcheck=("/usr/local/bin/healthcheck",),
-            tmpfs=(_tmpfs("/tmp", "16m", 8001),), pids=64, weight=1, least_memory=24 * MIB,
+            name=STATIC_IMAGE, uid=10081, gid=10081, port=8080, healthcheck=_http(8080),
+            tmpfs=(_tmpfs("/tmp", "16m", 10081),), pids=64, weight=1, least_memory=24 * MIB,
         ),
         Image(
-            name="filing", uid=8002, gid=8002, port=8080, healthcheck=("/usr/local/bin/healthcheck",),
-            tmpfs=(_tmpfs("/tmp", "16m", 8002),), pids=128, weight=2, least_memory=48 * MIB, application=True,
+            name="filing", uid=10082, gid=10082, port=8080, healthcheck=_http(8080),
+            tmpfs=(_tmpfs("/tmp", "16m", 10082),), pids=128, weight=2, least_memory=48 * MIB, application=True,
         ),
         Image(
-            name=DATABASE_IMAGE, uid=8003, gid=8003, port=5432, healthcheck=("/usr/local/bin/healthcheck",),
-            tmpfs=(_tmpfs("/tmp", "16m", 8003),), pids=128, weight=2, least_memory=96 * MIB, start_period=20,
+            name=DATABASE_IMAGE, uid=10432, gid=10432, port=5432,
+            healthcheck=("/usr/lib/postgresql/15/bin/pg_isready", "-q", "-h", "/tmp"),
+            tmpfs=(_tmpfs("/tmp", "16m", 10432),), pids=128, weight=2, least_memory=128 * MIB, start_period=30,
             blue_green=False,
         ),
     )

@@ -14,51 +14,60 @@ import typing
 from collections.abc import Callable, Mapping
 from datetime import date
 from enum import Enum
-from functools import cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, TypeVar, cast, overload
 
+from idc.collector import without_collector
 from idc.errors import EngineError
 from idc.plan.types import Plan
 
 T = TypeVar("T")
 
 _ADDRESSES = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
-_PLAIN = (str, int, float, bool)
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 Coder = Callable[[Any], Any]
 
+_ENCODERS: dict[type, Coder] = {}
 _DECODERS: dict[Any, Coder] = {}
 
 
 def encode(value: object) -> Any:
     """A value as JSON types: dataclasses become objects, addresses and dates strings, tuples and sets arrays."""
-    if value is None or (isinstance(value, (str, int, float)) and not isinstance(value, Enum)):
+    kind = type(value)
+    if kind in _PLAIN:
         return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: encode(getattr(value, name)) for name in _field_names(type(value))}
-    if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [encode(item) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted(encode(item) for item in value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, (*_ADDRESSES, date)):
-        return str(value)
-    raise TypeError(f"a {type(value).__name__} has no place in a plan")
+    encoder = _ENCODERS.get(kind)
+    if encoder is None:
+        encoder = _ENCODERS[kind] = _build_encoder(kind)
+    return encoder(value)
 
 
-@cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _build_encoder(kind: type) -> Coder:
+    """How a value of this very type becomes a JSON value; built once."""
+    if dataclasses.is_dataclass(kind):
+        names = tuple(field.name for field in dataclasses.fields(kind))
+        return lambda value: {name: encode(getattr(value, name)) for name in names}
+    if issubclass(kind, Enum):
+        return lambda value: value.value
+    if issubclass(kind, Mapping):
+        return lambda value: {str(key): encode(item) for key, item in value.items()}
+    if issubclass(kind, (tuple, list)):
+        return lambda value: [encode(item) for item in value]
+    if issubclass(kind, (set, frozenset)):
+        return lambda value: sorted(encode(item) for item in value)
+    if issubclass(kind, _ADDRESSES):
+        return _cached(str)
+    if issubclass(kind, date):
+        return str
+    raise TypeError(f"a {kind.__name__} has no place in a plan")
 
 
 def dumps(value: object, *, indent: int | None = None) -> str:
     """Stable JSON text of a plan, or of any value made of its types: keys sorted, one line unless ``indent``."""
     separators = (",", ":") if indent is None else (",", ": ")
-    return json.dumps(encode(value), sort_keys=True, ensure_ascii=False, indent=indent, separators=separators)
+    with without_collector():
+        return json.dumps(encode(value), sort_keys=True, ensure_ascii=False, indent=indent, separators=separators)
 
 
 def digest(value: object) -> str:
@@ -81,7 +90,8 @@ def loads(text: str, kind: type[Any] = Plan) -> Any:
     Raises EngineError when the text is not such a value (a damaged or foreign file).
     """
     try:
-        return decode(json.loads(text), kind)
+        with without_collector():
+            return decode(json.loads(text), kind)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise EngineError(
             f"not a stored {kind.__name__.lower()}: {error}",

@@ -7,7 +7,7 @@ belongs to the lab's person on that side: a citizen on the Internet's, an employ
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
 from idc.plan.addresses import uplink
@@ -17,6 +17,7 @@ from idc.plan.types import Host, HostInterface, Interface, Plan
 MACHINE: Final = "machine"  # the key of this machine's own engine in the lab stack's `hosts`
 PEOPLE: Final = {HostInterface.INTERNET: "citizen", HostInterface.FABRIC: "employee"}
 PERSON: Final = 200
+MACHINE6: Final = 254
 
 
 def lab_input(plan: Plan) -> Entry:
@@ -71,6 +72,15 @@ def _taken(plan: Plan, role: HostInterface) -> frozenset[IPv4Address]:
     return frozenset(i.address.ip for host in plan.hosts for i in host.interfaces if i.role is role)
 
 
+def _address6(plan: Plan, role: HostInterface, network: IPv6Network, wanted: int) -> IPv6Address:
+    """The wanted address of a listener's IPv6 network, or the nearest below that no listener has."""
+    taken = {i.address6.ip for host in plan.hosts for i in host.interfaces if i.role is role and i.address6}
+    number = min(wanted, network.num_addresses - (2 if wanted == MACHINE6 else 3))
+    while network[number] in taken:
+        number -= 1
+    return network[number]
+
+
 def _network(plan: Plan, role: HostInterface, subnet: IPv4Network, subnet6: IPv6Network | None) -> Entry:
     name = f"{plan.slug}-{role.value}"
     inner = role is HostInterface.UPLINK
@@ -81,7 +91,7 @@ def _network(plan: Plan, role: HostInterface, subnet: IPv4Network, subnet6: IPv6
         "subnet": str(subnet),
         "gateway": str(machine_address(subnet, _taken(plan, role))),
         "subnet6": str(subnet6) if subnet6 else None,
-        "gateway6": str(subnet6[-2]) if subnet6 else None,
+        "gateway6": str(_address6(plan, role, subnet6, MACHINE6)) if subnet6 else None,
         "inhibit_ipv4": inner,
         "masquerade": False,
         # Fifteen characters are all that Linux allows; the subnet makes it unique on this machine.
@@ -124,7 +134,7 @@ def _people(plan: Plan) -> Iterator[Entry]:
         name = PEOPLE[interface.role]
         network = interface.address.network
         taken = _taken(plan, interface.role)
-        ipv6 = interface.address6.network[PERSON] if interface.address6 else None
+        ipv6 = _address6(plan, interface.role, interface.address6.network, PERSON) if interface.address6 else None
         entry = {
             "name": name,
             "docker_name": f"{plan.slug}-{name}",
@@ -135,3 +145,13 @@ def _people(plan: Plan) -> Iterator[Entry]:
             "ipv6": str(ipv6) if ipv6 else None,
         }
         yield _label(plan, f"{plan.slug}-{name}", entry, owner=interface.role.value)
+
+
+def same(one: Entry, other: Entry) -> bool:
+    """True when an entry is left as it is."""
+    return bool(one["labels"]["idc.digest"] == other["labels"]["idc.digest"])
+
+
+def difference(old: Entry, new: Entry) -> str:
+    """Which keys of an entry differ."""
+    return ", ".join(key for key in sorted({*old, *new}) if key != "labels" and old.get(key) != new.get(key))

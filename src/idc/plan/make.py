@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from ipaddress import IPv4Interface
 
+from idc.collector import without_collector
 from idc.model.types import SiteKind, TenantSpec, TenantState
 from idc.model.units import format_bytes
 from idc.plan import addresses, bandwidth, capacity, catalogue, edge, flows, hostrules, sites
@@ -38,20 +37,8 @@ def make(
     host could let pass), RefusedError when a tenant that holds something is no longer declared.
     """
     inputs = Inputs(declaration, images, isolated, today, as_lab)
-    with _without_collector():
+    with without_collector():
         return _make(inputs, lock)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A large plan is a million small objects that all stay: looking for garbage among them only takes time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _make(inputs: Inputs, lock: Lock) -> tuple[Plan, Lock]:
