@@ -27,7 +27,7 @@ listeners:
   internet: {{address: 203.0.113.10/24, address6: "2001:db8:b1::10/64"}}
   fabric:   {{address: 198.18.10.10/24}}
 """  # noqa: E501 - a line of the file that is written
-_EDGE: Final = "  edge-1: {location: hall-a, zones: [edge], cpus: 32, memory: 64GiB, disk: 1TiB, uplink: 40Gbit/s}"
+_EDGE: Final = "  edge-1: {location: hall-a, zones: [edge], cpus: 32, memory: 64GiB, disk: 1TiB, uplink: 400Gbit/s}"
 _WEB: Final = (
     "  web-%d: {location: hall-a, zones: [web, data], cpus: 64, memory: 512GiB, disk: 20TiB, uplink: 10Gbit/s}"
 )
@@ -61,7 +61,7 @@ sites:
   - {{name: file, kind: app, names: [file.{id}.bench.example], visibility: internet, audience: [business], stage: transaction, image: filing, database: postgresql}}
 backup: {{rpo: 24h, rto: 1h, keep: 30d, drill_every: 30d}}
 egress:
-  - {{to: 172.16.{third}.0/24, port: 443/tcp, why: the partner's registry of {bureau}}}
+  - {{to: 198.18.10.128/25, port: 443/tcp, why: the partner's registry of {bureau}}}
 """  # noqa: E501
 
 
@@ -70,7 +70,7 @@ def tenant_text(number: int) -> tuple[str, str]:
     tenant = f"t{number:05d}"
     bureau = _BUREAUS[number % len(_BUREAUS)]
     text = _APP if number % 10 == 0 else _STAFF if number % 10 in (3, 6) else _SMALL
-    return tenant, text.format(id=tenant, bureau=bureau, number=number, third=number % 256)
+    return tenant, text.format(id=tenant, bureau=bureau, number=number)
 
 
 def generate(folder: Path, tenants: int, *, name: str = "bench") -> None:
