@@ -56,14 +56,14 @@ class DockerEngine:
         """A GET's JSON, None where there is no such thing."""
         try:
             return self.get(path)
-        except _NotFound:
+        except _NotFoundError:
             return None
 
     def delete(self, path: str, query: Mapping[str, str] | None = None) -> bool:
         """Delete a thing. False where it was gone already."""
         try:
             self.request("DELETE", path, query)
-        except _NotFound:
+        except _NotFoundError:
             return False
         return True
 
@@ -84,7 +84,7 @@ class DockerEngine:
         """A file's content in a container, None where it does not exist (yet)."""
         try:
             archive = self.request("GET", f"/containers/{quote(container, safe='')}/archive", {"path": path})
-        except _NotFound:
+        except _NotFoundError:
             return None
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             for member in tar:
@@ -120,12 +120,12 @@ class DockerEngine:
             connection.close()
         if response.status >= 400:
             words = _words(answer) or response.reason
-            kind = _NotFound if response.status == 404 else EngineError
+            kind = _NotFoundError if response.status == 404 else EngineError
             raise kind(f"{self.name}: Docker says: {words}", host=self.name)
         return answer
 
 
-class _NotFound(EngineError):
+class _NotFoundError(EngineError):
     """The engine answered that there is no such thing."""
 
 

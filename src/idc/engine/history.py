@@ -43,8 +43,11 @@ def read(station: Path) -> tuple[Applied, ...]:
 
 
 def record(station: Path, plan: str, declaration: str, serial: int, centre_folder: Path | None) -> None:
-    """Remember a plan (as text) that stands whole. The locks are in the centre folder already: a run that dies in
-    between leaves a folder that is newer than the station, never one that would be refused as older."""
+    """Remember a plan (as text) that stands whole.
+
+    The locks are in the centre folder already: a run that dies in between leaves a folder that is newer than the
+    station, never one that would be refused as older.
+    """
     files.write_atomic(station / "applied" / "plan.json", plan)
     known = read(station)
     commit = last_commit(centre_folder) if centre_folder else ""
@@ -56,8 +59,10 @@ def record(station: Path, plan: str, declaration: str, serial: int, centre_folde
 
 
 def check_not_older(station: Path, declaration: Declaration, lock: Lock, *, deliberate: bool = False) -> None:
-    """Refuse a declaration that is older than the one last applied. With ``deliberate`` a return to an earlier content
-    is meant, and only stale or missing locks are refused. Raises RefusedError."""
+    """Refuse a declaration that is older than the one last applied. Raises RefusedError.
+
+    With ``deliberate`` a return to an earlier content is meant, and only stale or missing locks are refused.
+    """
     known = read(station)
     if not known:
         return
@@ -77,12 +82,14 @@ def check_not_older(station: Path, declaration: Declaration, lock: Lock, *, deli
         return
     age = _age_by_git(declaration.folder, last.commit)
     if age == "older":
-        raise RefusedError(f"{declaration.folder} is at a commit before the one last applied ({last.commit[:12]})",
-                           hint="update the work tree; to go back on purpose, commit the change as a new one")  # fmt: skip
+        raise RefusedError(
+            f"{declaration.folder} is at a commit before the one last applied ({last.commit[:12]})",
+            hint="update the work tree; to go back on purpose, commit the change as a new one",
+        )
     earlier = next((item for item in reversed(known[:-1]) if item.declaration == declaration.digest), None)
     if earlier is not None and age != "newer":
         raise RefusedError(
-            f"{declaration.folder} says what was applied at {earlier.time}, and something newer was applied since ({last.time})",
+            f"{declaration.folder} says what was applied at {earlier.time}; something newer was since ({last.time})",
             hint="update the folder; to go back on purpose, commit the change as a new one in version control",
         )
 
@@ -144,6 +151,8 @@ def _is_ancestor(folder: Path, ancestor: str, descendant: str) -> bool:
 
 def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
     try:
-        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=False)
+        return subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -123,7 +123,7 @@ class Hosts:
 
     # -- running -----------------------------------------------------------------------------------------------------
 
-    def run(self, host: str, command: Command, input: bytes = b"", deadline: float = 30.0) -> Completed:
+    def run(self, host: str, command: Command, input: bytes = b"", deadline: float = 30.0) -> Completed:  # noqa: A002
         """Run a command (or a bash script) as root on a host. Its failure is in the result's ``returncode``.
 
         Raises Unreachable when the host is not reached or the command does not end within ``deadline`` seconds; it is
@@ -144,7 +144,11 @@ class Hosts:
         return Completed(host, output.returncode, output.stdout, output.stderr)
 
     def run_all(
-        self, names: Sequence[str], command: Command, input: bytes = b"", deadline: float = 30.0
+        self,
+        names: Sequence[str],
+        command: Command,
+        input: bytes = b"",  # noqa: A002
+        deadline: float = 30.0,
     ) -> dict[str, Completed | EngineError]:
         """The same on several hosts side by side; an error stands in place of what a host did not give."""
         return self.run_each(dict.fromkeys(names, (command, input)), deadline)

@@ -1,7 +1,7 @@
 """One host's line: an SSH master with the host's engine socket forwarded, shared by everything that goes to the host.
 
-The master outlives idc by a minute at most (ControlPersist), however idc ends. While idc runs, a `cat` on the host holds
-the line open and answers at once whether it still carries; it ends by itself when idc is gone and its input closes.
+The master outlives idc by a minute at most (ControlPersist), however idc ends. While idc runs, a `cat` on the host
+holds the line open and answers at once whether it still carries; it ends when idc is gone and its input closes.
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ class Line:
         self._lifeline: subprocess.Popen[bytes] | None = None
 
     def open(self, deadline: float, *, patient: bool, public_key: str) -> None:
-        """Make sure that the line carries. ``deadline`` is a monotonic time; ``patient`` tries again until then (a lab
-        host that has only just started). Raises Unreachable."""
+        """Make sure that the line carries. Raises Unreachable.
+
+        ``deadline`` is a monotonic time; ``patient`` tries again until then (a lab host that has only just started).
+        """
         if self._carries():
             return
         with self._alone():
@@ -60,7 +62,8 @@ class Line:
     def let_go(self) -> None:
         """Stop holding the line; its master ends by itself a minute after the last session."""
         if self._lifeline is not None:
-            assert self._lifeline.stdin and self._lifeline.stdout
+            assert self._lifeline.stdin
+            assert self._lifeline.stdout
             with contextlib.suppress(OSError):
                 self._lifeline.stdin.close()
             self._lifeline.stdout.close()
@@ -127,7 +130,8 @@ class Line:
         line = self._lifeline
         if line is None or line.poll() is not None:
             return False
-        assert line.stdin and line.stdout
+        assert line.stdin
+        assert line.stdout
         try:
             line.stdin.write(b"\n")
             line.stdin.flush()

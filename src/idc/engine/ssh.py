@@ -11,7 +11,9 @@ from idc.engine.docker import MACHINE
 from idc.errors import Unreachable
 from idc.plan.types import Host
 
-PERSIST_SECONDS: Final = 60  # a master lives on so long after its last session: a second command is fast, none stays for ever
+PERSIST_SECONDS: Final = (
+    60  # a master lives on so long after its last session: a second command is fast, none stays for ever
+)
 HOST_KEY: Final = "/etc/ssh/ssh_host_ed25519_key.pub"
 
 _COMMON: Final = """\
@@ -38,11 +40,19 @@ Host *
 
 
 def config(hosts: tuple[Host, ...], station: Path, runtime: Path) -> str:
-    """ssh_config(5) for the centre's hosts by name. Only idc itself makes masters, so that each carries the forwarded
-    engine socket; everyone else's sessions go through them while they are there, and on their own when not."""
+    """ssh_config(5) for the centre's hosts by name.
+
+    Only idc itself makes masters, so that each carries the forwarded engine socket; everyone else's sessions go through
+    them while they are there, and on their own when not.
+    """
     parts = [_COMMON.format(station=station, runtime=runtime, persist=PERSIST_SECONDS)]
     for host in hosts:
-        lines = [f"Host {host.name}", f"  HostName {host.ssh or host.name}", f"  HostKeyAlias {host.name}", f"  User {host.user}"]
+        lines = [
+            f"Host {host.name}",
+            f"  HostName {host.ssh or host.name}",
+            f"  HostKeyAlias {host.name}",
+            f"  User {host.user}",
+        ]
         if host.is_lab:
             # As from a console: works also for a host that has no network at all.
             lines.append(f"  ProxyCommand docker -H unix://{MACHINE} exec -i {host.lab_name} /usr/sbin/sshd -i")
@@ -96,7 +106,7 @@ def unreachable(host: str, words: str, station_key: str) -> Unreachable:
     if "HOST IDENTIFICATION HAS CHANGED" in words:
         return Unreachable(
             f"{host}: its SSH host key is not the pinned one: it was reinstalled, or somebody is in between",
-            hint="compare the key at the host's console; if it is right, replace its line in the station's ssh/known_hosts",
+            hint="compare the key at its console; if it is right, replace its line in the station's ssh/known_hosts",
             host=host,
         )
     if "host key is known" in words or "Host key verification failed" in words:

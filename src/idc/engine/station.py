@@ -1,13 +1,13 @@
 """The station: the one folder per fabric from which it is operated. It holds state and keys; laptops hold nothing.
 
-    <stations>/<centre id>/     0700
-      station.json              id and the centre folder it was made for
-      passphrase  lock          Pulumi's passphrase; who works here now (flock)
-      ssh/                      id_ed25519, known_hosts, config
-      secrets/                  generated once, one file each, 0600
-      state/ pulumi/ plans/     Pulumi backend, PULUMI_HOME, the stacks' inputs
-      applied/ locks/           what was last applied (idc.engine.history), a copy of the centre's locks
-      snapshots/ logs/ evidence/
+<stations>/<centre id>/     0700
+station.json              id and the centre folder it was made for
+passphrase  lock          Pulumi's passphrase; who works here now (flock)
+ssh/                      id_ed25519, known_hosts, config
+secrets/                  generated once, one file each, 0600
+state/ pulumi/ plans/     Pulumi backend, PULUMI_HOME, the stacks' inputs
+applied/ locks/           what was last applied (idc.engine.history), a copy of the centre's locks
+snapshots/ logs/ evidence/
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ _FOLDERS: Final = (
     "ssh", "secrets", "state", "pulumi", "plans", "applied", "locks", "snapshots", "logs", "evidence",
 )  # fmt: skip
 _POLL_SECONDS: Final = 0.2
+RUNTIME: Final = Path("/run/idc")
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Station:
     @property
     def runtime(self) -> Path:
         """Sockets to the hosts. Short, since a socket's path holds at most 107 bytes."""
-        return Path("/run/idc") / self.id
+        return RUNTIME / self.id
 
     def public_key(self) -> str:
         """The station's SSH public key, one line."""
@@ -144,7 +145,9 @@ class Station:
         path = self.folder / "lock"
         while True:
             if not self.folder.is_dir():
-                raise RefusedError(f"the station of {self.centre} was removed meanwhile", hint="`idc up` makes a new one")
+                raise RefusedError(
+                    f"the station of {self.centre} was removed meanwhile", hint="`idc up` makes a new one"
+                )
             with files.explained(path):
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -167,7 +170,9 @@ class Station:
             who = f"pid {known['pid']}, since {known['since']}"
         except (ValueError, KeyError, TypeError):
             who = "it has only just begun"
-        return BusyError(f"another idc works on {self.centre} ({who})", hint="wait for it, or end it: nothing is lost then")
+        return BusyError(
+            f"another idc works on {self.centre} ({who})", hint="wait for it, or end it: nothing is lost then"
+        )
 
     def remove(self) -> None:
         """Remove the station with its keys and state; called while held, when a lab is destroyed."""
@@ -206,7 +211,9 @@ class Station:
 
     def known_secrets(self) -> tuple[bytes, ...]:
         """The values that must never show anywhere: the secrets, and the passphrase."""
-        held = [path.read_bytes() for path in sorted((self.folder / "secrets").iterdir()) if not path.name.startswith(".")]
+        held = [
+            path.read_bytes() for path in sorted((self.folder / "secrets").iterdir()) if not path.name.startswith(".")
+        ]
         return (*held, self.passphrase_file.read_bytes())
 
     def _write_identity(self, centre_folder: Path | None) -> None:
