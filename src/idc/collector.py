@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """A large declaration or plan is a million small objects that all stay: looking among them is a third of the time."""
+    """A large plan is a million small objects that all stay: looking for garbage among them is a third of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

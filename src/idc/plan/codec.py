@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import reprlib
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ def digest(value: object) -> str:
 
 
 def decode(value: Any, kind: type[T]) -> T:
-    """The value of a type that stands in JSON types. Raises ValueError, TypeError, KeyError or AttributeError."""
+    """The value of a type that stands in JSON types. Raises ValueError or TypeError."""
     return cast("T", _decoder(kind)(value))
 
 
@@ -92,7 +93,7 @@ def loads(text: str, kind: type[Any] = Plan) -> Any:
     try:
         with without_collector():
             return decode(json.loads(text), kind)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise EngineError(
             f"not a stored {kind.__name__.lower()}: {error}",
             hint="the file is damaged or from another version of idc; `idc up` writes it anew once it is moved away",
@@ -121,7 +122,7 @@ def _build_decoder(kind: Any) -> Coder:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _dataclass(kind)
     if kind is float:
-        return float
+        return _number
     if kind in _PLAIN:
         return _plain(kind)
     if kind is date:
@@ -132,12 +133,7 @@ def _build_decoder(kind: Any) -> Coder:
 
 
 def _plain(kind: type) -> Coder:
-    def read(value: Any) -> Any:
-        if type(value) is not kind:
-            raise ValueError(f"{value!r} is not of type {kind.__name__}")
-        return value
-
-    return read
+    return lambda value: _of(value, kind)
 
 
 def _cached(kind: Callable[[Any], Any]) -> Coder:
@@ -157,7 +153,7 @@ def _cached(kind: Callable[[Any], Any]) -> Coder:
 def _choice(allowed: frozenset[object]) -> Coder:
     def read(value: Any) -> Any:
         if value not in allowed:
-            raise ValueError(f"{value!r} is none of {sorted(map(str, allowed))}")
+            raise ValueError(f"{reprlib.repr(value)} is none of {sorted(map(str, allowed))}")
         return value
 
     return read
@@ -168,18 +164,40 @@ def _optional(inner: Coder) -> Coder:
 
 
 def _tuple(inner: Coder) -> Coder:
-    return lambda value: tuple([inner(item) for item in value])
+    return lambda value: tuple([inner(item) for item in _of(value, list)])
 
 
 def _mapping(inner: Coder) -> Coder:
-    return lambda value: {key: inner(item) for key, item in value.items()}
+    return lambda value: {key: inner(item) for key, item in _of(value, dict).items()}
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise ValueError(f"{reprlib.repr(value)} is not a number")
+    return float(value)
+
+
+def _of(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"{reprlib.repr(value)} is not of type {kind.__name__}")
+    return value
 
 
 def _dataclass(kind: type) -> Coder:
     hints = typing.get_type_hints(kind, include_extras=True)
-    readers = [(field.name, _decoder(hints[field.name])) for field in dataclasses.fields(kind)]
+    fields = dataclasses.fields(kind)
+    readers = [(field.name, _decoder(hints[field.name])) for field in fields]
+    needed = [
+        field.name
+        for field in fields
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
 
     def read(value: Any) -> Any:
-        return kind(**{name: reader(value[name]) for name, reader in readers if name in value})
+        held = _of(value, dict)
+        for name in needed:
+            if name not in held:
+                raise ValueError(f"`{name}` is missing")
+        return kind(**{name: reader(held[name]) for name, reader in readers if name in held})
 
     return read

@@ -9,6 +9,7 @@ from idc.model.units import format_bandwidth, format_bytes
 from idc.plan import capacity, labs, outages
 from idc.plan.capacity import Amount
 from idc.plan.changes import Action, CapacityChange, Changes, Kind, ResourceChange, SettingChange
+from idc.plan.labels import Entry
 from idc.plan.types import Container, Flow, Host, HostRule, Plan, Segment, Vhost, Volume
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ def _lab(old: Plan | None, new: Plan) -> Iterator[ResourceChange]:
             yield ResourceChange("lab", kind, name, labs.MACHINE, action, detail)
 
 
-def _lab_entries(plan: Plan | None) -> dict[str, dict[str, labs.Entry]]:
+def _lab_entries(plan: Plan | None) -> dict[str, dict[str, Entry]]:
     if plan is None or "lab" not in plan.stack_by_name:
         return {}
     document = labs.lab_input(plan)

@@ -23,6 +23,7 @@ HEADER: Final = (
 )
 RESTORE: Final = "restore the file from version control; idc writes it, people do not"
 LIMIT: Final = 1 << 20  # bytes; a tenant's file has some hundred
+LEFTOVER: Final = ".new"  # a file whose writing was cut off; the next write of it takes its place
 MANY: Final = 32  # from here on one sync of the disk is faster than one a file
 
 T = TypeVar("T")
@@ -52,6 +53,7 @@ class _Tenant:
 class _Reader:
     """Texts of the files and the problems found in them."""
 
+    folder: Path
     problems: list[Problem] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -60,24 +62,29 @@ class _Reader:
         for number, line in enumerate(self.texts.get(file, "").splitlines(), 1):
             if needle and needle in line:
                 column = line.index(needle) + 1
-                self.problems.append(Problem(f"locks/{file}", number, message, RESTORE, line, column))
+                self.problems.append(Problem(str(self.folder / file), number, message, RESTORE, line, column))
                 return
-        self.problems.append(Problem(f"locks/{file}", 0, message, RESTORE))
+        self.problems.append(Problem(str(self.folder / file), 0, message, RESTORE))
 
-    def value(self, folder: Path, file: str, kind: type[T]) -> T | None:
+    def value(self, file: str, kind: type[T]) -> T | None:
         """A file's content, or None with a problem noted."""
         try:
-            text = self.texts[file] = _text(folder / file)
+            text = self.texts[file] = _text(self.folder / file)
             # The decoder is the plan's own; here every error of it is one of the file.
             return codec.decode(json.loads(text, object_pairs_hook=_no_duplicates), kind)
         except json.JSONDecodeError as error:
             line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
             self.problems.append(
-                Problem(f"locks/{file}", error.lineno, f"not as idc wrote it: {error.msg}", RESTORE, line, error.colno)
+                Problem(
+                    str(self.folder / file),
+                    error.lineno,
+                    f"not as idc wrote it: {error.msg}",
+                    RESTORE,
+                    line,
+                    error.colno,
+                )
             )
-        except KeyError as error:
-            self.refuse(file, f"not as idc wrote it: {error.args[0]} is missing")
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             self.refuse(file, f"not as idc wrote it: {error}")
         except OSError as error:
             self.refuse(file, f"cannot be read: {error.strerror}")
@@ -107,21 +114,23 @@ def read(folder: Path) -> Lock:
     """See ``Lock.read``."""
     if not folder.is_dir() and not folder.is_symlink():
         return Lock()
-    reader = _Reader()
+    reader = _Reader(folder)
     if folder.is_symlink() or (folder / "tenants").is_symlink():
-        raise InputError([Problem("locks", 0, "is a symbolic link", "the lock's folder belongs in the centre folder")])
+        raise InputError(
+            [Problem(str(folder), 0, "is a symbolic link", "the lock's folder belongs in the centre folder")]
+        )
     names = sorted(entry.name for entry in os.scandir(folder / "tenants")) if (folder / "tenants").is_dir() else []
-    names = [name for name in names if not name.startswith(".")]  # leftovers of a write that was killed
+    names = [name for name in names if not (name.startswith(".") and name.endswith(LEFTOVER))]
     if not names and not (folder / "platform.yaml").exists():
         return Lock()
-    platform = reader.value(folder, "platform.yaml", _Platform)
+    platform = reader.value("platform.yaml", _Platform)
     tenants: dict[str, TenantLock] = {}
     for name in names:
         identity = name.removesuffix(".yaml")
         if identity == name or not re.fullmatch(NAME, identity):
             reader.refuse(f"tenants/{name}", "is no tenant's file")
             continue
-        entry = reader.value(folder, f"tenants/{name}", _Tenant)
+        entry = reader.value(f"tenants/{name}", _Tenant)
         if entry is None:
             continue
         if entry.tenant != identity:
@@ -228,7 +237,7 @@ def _replace_all(files: list[tuple[Path, str]]) -> None:
     ready: list[tuple[Path, Path]] = []
     try:
         for path, text in files:
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+            temporary = path.with_name(f".{path.name}{LEFTOVER}")
             ready.append((temporary, path))
             with temporary.open("w", encoding="utf-8") as file:
                 file.write(text)
