@@ -86,7 +86,9 @@ def _load(folder: Path, today: date, tolerate_expired: bool) -> Declaration:
         try:
             return model.model_validate(source.data, by_alias=True, by_name=False)
         except ValidationError as error:
-            problems.extend(explain(error, model, source))
+            # What reading has refused already is not judged a second time.
+            known = {(problem.line, problem.column) for problem in found}
+            problems.extend(p for p in explain(error, model, source) if (p.line, p.column) not in known)
             return None
 
     centre = take(CENTRE_FILE, CentreSpec) if listing.centre else None
@@ -103,7 +105,7 @@ def _load(folder: Path, today: date, tolerate_expired: bool) -> Declaration:
     if not tolerate_expired:
         problems.extend(scope.expired)
     if problems or centre is None or profile is None:
-        raise InputError(sorted(set(problems)))
+        raise InputError(sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message)))
     return Declaration(
         folder=folder,
         centre=centre,

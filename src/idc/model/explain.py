@@ -30,7 +30,9 @@ _KINDS: Final = {
 
 def explain(error: ValidationError, model: type[BaseModel], source: Source) -> list[Problem]:
     """All problems of one file."""
-    return [_problem(details, model, source) for details in error.errors(include_url=False)]
+    # A list whose items are all wrong is "too short" for pydantic: that says nothing more.
+    found = [e for e in error.errors(include_url=False) if not (e["type"] == "too_short" and e.get("input"))]
+    return [_problem(details, model, source) for details in found]
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel], source: Source) -> Problem:
@@ -69,6 +71,9 @@ def _words(
         return f"{name} is missing", _field_hint(parent, location[-1])
     if kind == "extra_forbidden":
         return f"unknown key {name}", did_you_mean(str(location[-1]), _keys(parent), what="known keys")
+    if value is None and kind in (*_KINDS, "value_error"):
+        empty = {"tuple_type": "write `[]` for none, or take the key out", "dict_type": "write `{}` for none"}
+        return f"{name} has no value", empty.get(kind) or _field_hint(parent, location[-1] if location else "")
     if kind == "value_error" and isinstance(bad := context.get("error"), BadValueError):
         text = str(bad)
         return (f"{name} {text}" if text.startswith("must ") else f"{name}: {text}"), bad.hint
@@ -76,13 +81,12 @@ def _words(
         return _choice(name, value, wanted if details["loc"][-1] != "[key]" else parent, location)
     if kind == "string_type" and isinstance(value, int | float) and not isinstance(value, bool):
         return f"{name} must be text, not the number {value}", f'write it in quotes: "{value}"'
-    if kind in _KINDS and value is None:
-        empty = {"tuple_type": "`[]` for none", "dict_type": "`{}` for none"}.get(kind, _KINDS[kind])
-        return f"{name} has no value", f"write {empty}, or take the key out"
     if kind == "tuple_type" and isinstance(value, str | int | float):
         return f"{name} must be a list, not `{value}`", f"write `[{value}]`"
     if kind in _KINDS:
         hint = _field_hint(parent, location[-1]) if location else ""
+        if kind in ("int_type", "float_type") and isinstance(value, str) and value.isdigit():
+            hint = f"write it without quotes: {value}"
         return f"{name} must be {_KINDS[kind]}, not {_shape(value)}", hint
     if kind == "too_short":
         return f"{name} is empty", "at least one is needed"
@@ -108,7 +112,7 @@ def _shape(value: object) -> str:
         return "a list"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{value}`"
+    return f'the text "{value}"' if isinstance(value, str) else f"{value}"
 
 
 def _choice(name: str, value: object, wanted: Any, location: Sequence[str | int]) -> tuple[str, str]:
@@ -116,12 +120,16 @@ def _choice(name: str, value: object, wanted: Any, location: Sequence[str | int]
     words = _choices(wanted)
     if words == ["1"]:
         return f"{name} must be 1, not {_shape(value)}", "this idc reads `format: 1`"
-    if isinstance(value, list | dict) or value is None:
-        shape = "nothing" if value is None else _shape(value)
-        return f"{name} must be one word, not {shape}", f"one of {', '.join(words)}"
+    if isinstance(value, list | dict):
+        return f"{name} must be one word, not {_shape(value)}", f"one of: {', '.join(words)}"
     what = str(value) if not isinstance(value, bool) else str(value).lower()
     thing = next((part for part in reversed(location) if isinstance(part, str) and part != value), "it")
-    return f"{name}: `{what}` is not a known word for `{thing}`", did_you_mean(what, words, what="one of")
+    return f"{name}: `{what}` is not a known word for `{thing}`", _nearest(what, words)
+
+
+def _nearest(word: str, words: list[str]) -> str:
+    """Of two or three words none is a slip for another (`intranet` is no slip for `internet`): all are shown."""
+    return did_you_mean(word, words, what="one of") if len(words) > 3 else f"one of: {', '.join(words)}"
 
 
 def _choices(wanted: Any) -> list[str]:

@@ -19,12 +19,16 @@ class Fault:
 
 def syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
     """A scanner's or parser's complaint, with a hint in the words of somebody who writes the file."""
-    mark = error.problem_mark or error.context_mark
+    problem, context = str(error.problem or ""), str(error.context or "")
+    # An open quote and a key without its colon are noticed far below the line where they began.
+    began = ("quoted scalar" in context and "end of stream" in problem) or "simple key" in context
+    mark = error.context_mark if began and error.context_mark else error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.split("\n")
     shown = lines[line] if line < len(lines) else ""
-    problem = str(error.problem or error.context or "it cannot be read")
-    message = f"not YAML: {error.context}: {problem}" if error.context and error.problem else f"not YAML: {problem}"
+    message = f"not YAML: {context}: {problem}" if context and problem else f"not YAML: {problem or context}"
+    if not began and error.context_mark and error.context_mark.line != line:
+        message += f" (it begins at line {error.context_mark.line + 1})"
     near = "".join(lines[max(0, line - 1) : line + 1])
     if "\t" in shown[: column + 1]:
         hint = "indent with spaces; a tab is no indentation in YAML"
@@ -38,6 +42,8 @@ def syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
         hint = "in double quotes a backslash begins an escape; single quotes take it as it is"
     elif "expected ',' or" in problem:
         hint = "close the bracket, or put a comma between the items"
+    elif "simple key" in context:
+        hint = "a key needs a colon and a space behind it: `key: value`"
     elif "end of stream" in problem:
         hint = "a quote is not closed"
     else:

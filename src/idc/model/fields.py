@@ -159,7 +159,11 @@ def _user(value: object) -> str:
 
 
 def _ssh_key(value: object) -> str:
-    words = _text(value, "ssh-ed25519 AAAA… name").split()
+    if "PRIVATE KEY" in _text(value, "ssh-ed25519 AAAA… name"):
+        raise BadValueError(
+            "this is a private key, which must never leave its owner", "make a new one: it is known now"
+        )
+    words = str(value).split()
     if len(words) < 2 or words[0] not in _KEY_TYPES:
         raise BadValueError("not a public SSH key", f"`TYPE BASE64 comment`, type one of {', '.join(_KEY_TYPES)}")
     try:

@@ -68,9 +68,17 @@ def _printable(name: str) -> str:
 def list_folder(folder: Path) -> Listing:
     """Look at a centre folder; reads no file."""
     listing, shown = Listing(), str(folder)
-    if not folder.is_dir():
+    try:
+        there = stat.S_ISDIR(folder.stat().st_mode)
+    except FileNotFoundError:
+        there = False
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        listing.problems.append(Problem(_printable(shown), 0, f"cannot read the folder: {why}"))
+        return listing
+    if not there:
         hint = "`idc init FOLDER` writes a new centre"
-        listing.problems.append(Problem(shown, 0, "there is no such folder", hint))
+        listing.problems.append(Problem(_printable(shown), 0, "there is no such folder", hint))
         return listing
     names = _scan(folder, shown, listing.problems)
     had_problems = bool(listing.problems)
@@ -95,7 +103,7 @@ def _without_centre(folder: Path, names: list[tuple[str, str]]) -> str:
     if inside:
         return f"centres lie below it: {', '.join(str(folder / name) for name in inside)}"
     near = [name for name, kind in names if kind == "file" and name.startswith("cent")]
-    return f"did you mean {near[0]} to be {CENTRE_FILE}?" if near else f"`idc init {folder}` writes a new centre"
+    return f"rename {near[0]} to {CENTRE_FILE}" if near else f"`idc init {folder}` writes a new centre"
 
 
 def _list_tenants(folder: Path, shown: str, listing: Listing) -> None:
@@ -104,7 +112,8 @@ def _list_tenants(folder: Path, shown: str, listing: Listing) -> None:
             listing.tenants.append(name.removesuffix(".yaml"))
         elif not (kind == "file" and name == "README.md"):
             stem = name.split(".")[0]
-            hint = f"did you mean {stem}.yaml?" if kind == "file" and stem else "a tenant is one file, ID.yaml"
+            fits = kind == "file" and stem.isprintable() and stem and not (folder / f"{stem}.yaml").exists()
+            hint = f"did you mean {stem}.yaml?" if fits else "take it out: a tenant is one file, ID.yaml"
             message = f"not a tenant's file: an unknown {kind}"
             listing.problems.append(Problem(f"{shown}/{_printable(name)}", 0, message, hint))
 
@@ -116,6 +125,13 @@ def check_content(folder: Path, content: str) -> tuple[str, str] | None:
         return f"`{content}` is not a plain path below the centre folder", "as content/tax-www, without `..`"
     if parts[0] != "content":
         return f"`{content}` lies outside the folder content/", f"as content/{parts[-1]}"
+    try:
+        return _content_folder(folder, content, parts)
+    except OSError as error:
+        return f"`{content}` cannot be read: {error.strerror}", "files and folders that you may read"
+
+
+def _content_folder(folder: Path, content: str, parts: list[str]) -> tuple[str, str] | None:
     here = folder
     for part in parts:
         here = here / part
@@ -131,7 +147,11 @@ def check_content(folder: Path, content: str) -> tuple[str, str] | None:
 
 def _strange_file(folder: Path) -> tuple[str, str] | None:
     """The first thing in a content folder that is neither a plain file nor a folder."""
-    for base, folders, files in os.walk(folder):
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for base, folders, files in os.walk(folder, onerror=fail):
         for name in sorted([*folders, *files]):
             path = Path(base) / name
             mode = path.lstat().st_mode

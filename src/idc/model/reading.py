@@ -218,6 +218,7 @@ def _check_document(event: DocumentStartEvent, builder: _Builder, number: int, m
 def _consume(next_event: Callable[[], Any], builder: _Builder) -> None:
     """Feed all events to the builder. Its loop is the hot one: a centre has millions of events."""
     marks, documents = builder.reading.marks, 0
+    aliases: set[str] = set()
     while True:
         event = next_event()
         kind = type(event)
@@ -239,7 +240,9 @@ def _consume(next_event: Callable[[], Any], builder: _Builder) -> None:
         elif kind is MappingEndEvent or kind is SequenceEndEvent:
             builder.close()
         elif kind is AliasEvent:
-            builder.fault(mark, f"aliases (`*{event.anchor}`) are not taken", "write the value out again")
+            if event.anchor not in aliases:
+                builder.fault(mark, f"aliases (`*{event.anchor}`) are not taken", "write the value out again")
+            aliases.add(event.anchor)
             builder.scalar("*", False, mark)
             builder.judgeable = False
         elif kind is DocumentStartEvent:

@@ -44,7 +44,7 @@ def parse(text: object) -> Reference:
         try:
             network = IPv4Network(text)
         except ValueError as error:
-            raise BadValueError(f"`{text}` is not an IPv4 network: {error}", "as 10.1.2.0/24 or 10.1.2.3/32") from None
+            raise BadValueError(f"`{text}` is not an IPv4 network: {error}", _network_hint(text)) from None
         return Reference("network", str(network), network=network)
     match text.split("/"):
         case [fabric]:
@@ -65,3 +65,10 @@ def parse(text: object) -> Reference:
                 did_you_mean(kind, ("tenant", "service", "zone", "host"), what="kinds"),
             )
     raise BadValueError(f"`{text}` is not a reference", f"write {_SHAPES}")
+
+
+def _network_hint(text: str) -> str:
+    try:
+        return f"did you mean `{IPv4Network(text, strict=False)}`?"
+    except ValueError:
+        return "as 10.1.2.0/24 or 10.1.2.3/32"

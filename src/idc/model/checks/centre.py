@@ -95,10 +95,10 @@ def _services(scope: Scope, centre: CentreSpec) -> None:
         for index, name in enumerate(hosts):
             path = ("services", service.value, index)
             host = centre.hosts.get(name)
-            if host is None:
+            if host is None and centre.hosts:
                 hint = did_you_mean(name, centre.hosts, what="hosts")
                 scope.add(CENTRE_FILE, path, f"the service `{service}` names an unknown host `{name}`", hint)
-            elif zone not in host.zones:
+            elif host is not None and zone not in host.zones:
                 message = f"the service `{service}` belongs to the zone `{zone}`, which {name} does not offer"
                 able = [other for other, spec in centre.hosts.items() if zone in spec.zones]
                 add = f"add `{zone}` to its zones at {scope.place(CENTRE_FILE, 'hosts', name, 'zones').at}"
@@ -111,7 +111,7 @@ def _listeners(scope: Scope, centre: CentreSpec) -> None:
     if not centre.listeners:
         hint = "listeners: {fabric: {address: 198.18.64.10/24}}"
         scope.add(CENTRE_FILE, ("listeners",), "there is no listener: nobody could reach a site", hint, key=True)
-    if Visibility.INTERNET in centre.listeners and scope.profile and centre.fabric in scope.profile.fabrics:
+    if Visibility.INTERNET in centre.listeners and scope.profile and centre.fabric in scope.profile.managed:
         law = scope.profile.isolation(INTERNET, centre.fabric)
         if law is not Isolation.LOGICAL:
             rule = scope.profile.pair(INTERNET, centre.fabric)

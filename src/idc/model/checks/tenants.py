@@ -39,7 +39,7 @@ def run(scope: Scope) -> None:
                     hint = "containers are named so: choose another name for the site"
                 scope.add(file, ("sites", index, "name"), message, hint)
         _backup(scope, file, tenant)
-        if scope.centre is not None:
+        if scope.centre is not None and scope.centre.hosts:
             _quota(scope, file, tenant, hosts)
 
 
@@ -77,7 +77,8 @@ def _site(scope: Scope, file: str, index: int, site: SiteSpec) -> None:
     if site.visibility is Visibility.FABRIC and outsiders:
         message = f"the site `{site.name}` is for {' and '.join(sorted(outsiders))}, who cannot reach the fabric"
         add("visibility", message, "`visibility: internet`, or another audience")
-    if scope.centre is not None and site.visibility not in scope.centre.listeners:
+    listeners = scope.centre.listeners if scope.centre is not None else {}
+    if listeners and site.visibility not in listeners:
         listed = scope.place("centre.yaml", "listeners", key=True).at
         message = f"the site `{site.name}` is for the {site.visibility}, to which this centre has no listener"
         add("visibility", message, f"listeners are declared at {listed}")
@@ -99,7 +100,7 @@ def _host_names(scope: Scope, file: str, index: int, site: SiteSpec, names: dict
         domains = (centre.domain, *centre.domains)
         if not any(name == domain or name.endswith(f".{domain}") for domain in domains):
             ends = [f"{name.split('.')[0]}.{domain}" for domain in domains]
-            hint = did_you_mean(name, ends, what="under") + "; further domains are declared under `domains:`"
+            hint = did_you_mean(name, ends, what="under").rstrip("?") + "? further domains are declared by `domains:`"
             message = f"the host name `{name}` is not under {' or '.join(domains)}"
             scope.add(file, path, message, hint)
 
