@@ -41,8 +41,8 @@ def main(verb: str, stream: IO[bytes]) -> dict[str, list[Any]]:
         folders: list[Folder] = manifest["folders"]
         drafts: list[Path] = [draft(locate(folder), folder) for folder in folders]
         for member in tar:
-            index, _, path = member.name.partition("/")
-            write(drafts[int(index)] / path, content(tar, member), member.mode)
+            number, _, path = member.name.partition("/")
+            write(drafts[int(number)] / path, content(tar, member), member.mode)
     changed: list[str] = []
     for index, folder in enumerate(folders):
         settle = put_secrets if folder["kind"] == "secrets" else put_release
