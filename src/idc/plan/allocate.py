@@ -229,7 +229,7 @@ class _Allocator:
             message = f"tenant {spec.tenant} would be number {number}: a fabric has room for {self.layout.tenants}"
             self.problems.in_tenant(spec.tenant, ("tenant",), message)
         sites = dict(known.sites) if known else {}
-        for index, site in enumerate(spec.sites):
+        for index, site in sorted(enumerate(spec.sites), key=lambda item: item[1].name):
             host = hosts.get(site.name)
             if host is not None and self._host_suits(spec, index, site, host):
                 sites[site.name] = self._site(spec, index, site, host, sites.get(site.name))

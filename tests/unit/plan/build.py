@@ -79,7 +79,8 @@ def site(name: str = "www", **more: Any) -> dict[str, Any]:
 
 def app(name: str = "file", **more: Any) -> dict[str, Any]:
     """An application with its database."""
-    return site(name, kind="app", image="filing", database="postgresql", stage="transaction", **more)
+    keys = {"kind": "app", "image": "filing", "database": "postgresql", "stage": "transaction"}
+    return site(name, **(keys | more))
 
 
 def tenant(name: str, *sites: Mapping[str, Any], **more: Any) -> TenantSpec:
