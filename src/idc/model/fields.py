@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from datetime import date
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, ip_interface
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
@@ -178,6 +178,13 @@ def _ssh_key(value: object) -> str:
     return " ".join(words[:2])
 
 
+def _format(value: object) -> object:
+    """``true`` and ``1.0`` equal 1 in Python, but are no format."""
+    if isinstance(value, bool | float):
+        raise BadValueError(f"must be 1, not {str(value).lower()}", "this idc reads `format: 1`")
+    return value
+
+
 def _pattern(pattern: str, *examples: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
 
@@ -238,4 +245,5 @@ Interface4 = Annotated[
 Interface6 = Annotated[
     IPv6Interface, BeforeValidator(_interface6), _pattern(r"^[0-9a-fA-F:.]+/[0-9]{1,3}$", "2001:db8:64::10/64")
 ]
+Format = Annotated[Literal[1], BeforeValidator(_format)]
 Cores = Annotated[float, Field(strict=True, gt=0, le=1024, allow_inf_nan=False)]

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from idc import paths
 from idc.errors import InputError, Problem
 from idc.model.enums import Service
-from idc.model.fields import Line, Name
+from idc.model.fields import Format, Line, Name
 from idc.model.source import load_source
 from idc.model.types import Strict
 
@@ -78,7 +78,7 @@ class Library(Strict):
 class ProfileSpec(Strict):
     """``profiles/<name>.yaml``."""
 
-    format: Literal[1] = Field(description="version of this format: 1")
+    format: Format = Field(description="version of this format: 1")
     profile: Name = Field(description="the same as the file's name")
     title: Line = Field(description="for whom it is")
     source: Line = Field(description="where its rules come from")

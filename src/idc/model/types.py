@@ -21,6 +21,7 @@ from idc.model.fields import (
     DateField,
     DurationField,
     Email,
+    Format,
     HostName,
     ImageName,
     Interface4,
@@ -90,7 +91,7 @@ class FlowSpec(Strict):
 class CentreSpec(Strict):
     """``centre.yaml``: one managed fabric."""
 
-    format: Literal[1] = Field(description="version of this format: 1")
+    format: Format = Field(description="version of this format: 1")
     centre: Name = Field(description="id of the centre")
     profile: Name = Field(description="the law: a file of profiles/")
     fabric: Name = Field(description="the managed fabric: a name of the profile")
