@@ -115,7 +115,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
     """The small centre, up. What an earlier, killed test run left of it is removed first."""
     from idc.engine import machine
 
-    machine.ensure(lambda _: None)
+    machine.ensure(lambda *_: None)
     base = tmp_path_factory.mktemp("live")
     centre = LiveCentre(_copy(base), base / "stations")
     centre.idc("destroy", str(centre.folder), "--foreign").ok()

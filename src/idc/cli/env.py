@@ -10,6 +10,7 @@ from idc.cli.common import add_centre, one_centre_folder, print_json
 from idc.engine import pulumi, toolchain
 from idc.engine.hosts import Hosts
 from idc.operate import context
+from idc.operate.progress import Progress
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print ``export`` lines and connect the hosts, so that their engines answer by hand too."""
     work = context.need(one_centre_folder(args.centre))
-    tools = toolchain.ensure(lambda text: sys.stderr.write(f"  {text}\n") and None)
+    tools = toolchain.ensure(Progress().step)
     values = {
         **tools.env(),
         **pulumi.shell_env(work.station),

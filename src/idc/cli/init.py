@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from idc.cli.common import print_json
-from idc.model import init
+from idc.model.init import create
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the files and say what to do next."""
-    written = init.create(args.folder, name=args.name or args.folder.resolve().name)
+    written = create(args.folder, name=args.name or args.folder.resolve().name)
     if args.json:
         print_json({"ok": True, "folder": str(args.folder), "files": [str(file) for file in written]})
     else:

@@ -7,7 +7,8 @@ import sys
 
 from idc.cli.common import add_centre, centre_folders, print_json
 from idc.operate import context
-from idc.plan import diff, show
+from idc.plan.diff import compare
+from idc.plan.show import document, markdown, text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,13 +23,13 @@ def run(args: argparse.Namespace) -> int:
     documents: dict[str, object] = {}
     for folder in centre_folders(args.centre):
         work = context.load(folder)
-        changes = diff.compare(work.applied, work.plan)
+        changes = compare(work.applied, work.plan)
         if args.json:
-            documents[work.plan.id] = show.document(changes)
+            documents[work.plan.id] = document(changes)
         elif args.markdown:
-            sys.stdout.write(show.markdown(changes))
+            sys.stdout.write(markdown(changes))
         else:
-            show.text(changes)
+            text(changes)
     if args.json:
         print_json({"ok": True, "centres": documents})
     return 0

@@ -10,8 +10,8 @@ import sys
 from idc import paths
 from idc.errors import UsageError
 
-# Debian packages that only the tests need.
-PACKAGES = ("shellcheck", "iperf3", "openssh-client", "curl")
+# Programs that only the tests need, and the Debian packages they come in.
+PACKAGES = {"shellcheck": "shellcheck", "curl": "curl"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         def say(text: str) -> None:
             sys.stderr.write(f"  {text}\n")
 
-        machine.ensure(say, extra=PACKAGES)
+        machine.ensure(lambda text, _: say(text), extra=PACKAGES)
         environment.update(toolchain.ensure(say).env())
         # The live tests share one small centre: they run in one worker, beside the rest.
         command += ["-n", "2", "--dist", "loadgroup"]

@@ -31,7 +31,7 @@ def destroy(folder: Path, progress: Progress, *, typed: str, foreign: bool) -> i
         raise RefusedError(
             f"{name}: machines are not destroyed from here", hint="retire its tenants with `idc retire`, then reinstall"
         )
-    machine.ensure(progress.step)
+    machine.ensure(progress.share)
     if station is None:
         with progress.phase("lab removed"):
             count = lab.remove(name, station_id="", foreign=foreign, progress=progress.step)

@@ -11,7 +11,7 @@ from idc.operate.progress import Progress
 
 def start(folder: Path, progress: Progress) -> list[str]:
     """Start the lab hosts that are stopped; what ran on them comes back by itself."""
-    machine.ensure(progress.step)
+    machine.ensure(progress.share)
     work = context.need(folder)
     with work.station.hold(wait=10), progress.phase("lab hosts started"):
         names = lab.start(work.applied or work.plan, work.station)

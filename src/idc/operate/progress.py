@@ -32,6 +32,7 @@ class Progress:
     _name: str = ""
     _result: str = ""
     _status: str = ""
+    _said: str = ""
 
     @property
     def _live(self) -> bool:
@@ -83,6 +84,14 @@ class Progress:
             self._status = f"\r\033[2K  [{'#' * filled}{'.' * (width - filled)}] {done}/{total} {text[:60]}"
             self.stream.write(self._status)
             self.stream.flush()
+
+    def share(self, text: str, part: float) -> None:
+        """What is being done now and how much of the whole is done (0 to 1): a bar, or a line where words are new."""
+        if self._live:
+            self.advance(round(part * 100), 100, text)
+        elif text != self._said:
+            self._said = text
+            self.step(text)
 
     def _clear(self) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from idc import plan as planning
-from idc.engine import files, lab, orphans
+from idc.engine import files, lab, limits, orphans
 from idc.engine.facts import HostFacts
 from idc.engine.hosts import Hosts
 from idc.engine.pulumi import PulumiRunner
@@ -118,7 +118,7 @@ def run(
         for host, entry in document["hosts"].items():
             entry["docker_host"] = hosts.docker_host(host) if name != "lab" else "unix:///var/run/docker.sock"
         files.write_atomic(work.station.folder / "plans" / f"{name}.json", json.dumps(document, sort_keys=True))
-    orphans.clear(work.station, hosts, names, progress.step)
+    orphans.clear(work.station, names, progress.step)
     total = len(names)
 
     def on_event(stack: str, operation: str, what: str) -> None:
@@ -126,7 +126,8 @@ def run(
 
     results = runner.up(names, parallel=PARALLEL, deadline=deadline, on_event=on_event)
     failed: dict[str, str] = {}
-    changes = created = updated = deleted = 0
+    limits.enforce(work.station, [result.stack for result in results if result.ok])
+    created = updated = deleted = 0
     for done, result in enumerate(results, 1):
         progress.advance(done, total, result.stack)
         if result.ok:

@@ -45,14 +45,14 @@ class UpResult:
 def prepare(progress: Progress, *, lab_image: bool = True) -> tuple[toolchain.Toolchain, dict[str, str]]:
     """Make this machine's engine, the toolchain and the images ready. Returns the toolchain and the images' ids."""
     with progress.phase("this machine"):
-        machine.ensure(progress.step)
+        machine.ensure(progress.share)
         progress.result("engine answers")
     with progress.phase("toolchain"):
         tools = toolchain.ensure(progress.step)
         progress.result("ready")
     with progress.phase("images"):
         names = [name for name in images.image_names() if lab_image or name != "lab-host"]
-        lock = images.ensure(names, lambda text, _: progress.step(text))
+        lock = images.ensure(names, progress.share)
         progress.result(f"{len(lock.ids)} pinned by content")
     return tools, dict(lock.ids)
 
@@ -154,7 +154,7 @@ class _Run:
                 wanted = {c.image: c.image_id for c in self.plan.on(name)}
                 lacking = {image: id_ for image, id_ in wanted.items() if id_ not in self.facts[name].images}
                 if lacking:
-                    images.transfer(self.hosts.docker_host(name), lacking, lambda text, _: self.progress.step(text))
+                    images.transfer(self.hosts.docker_host(name), lacking, self.progress.share)
                     moved += len(lacking)
             self.progress.result(f"{moved} copied" if moved else "all present")
 
@@ -175,7 +175,10 @@ class _Run:
         with self.progress.phase("content and vhosts" if with_content else "folders and secrets"):
             changed = 0
             for name in self._alive():
-                tree = folders.tree_for(self.plan, name, self.work.station, self.work.folder, with_content=with_content)
+                vhosts = None if with_content else folders.standing_vhosts(self.old, self.plan)
+                tree = folders.tree_for(
+                    self.plan, name, self.work.station, self.work.folder, with_content=with_content, vhosts=vhosts
+                )
                 try:
                     changed += folders.sync(self.hosts, name, tree, deadline=60.0)
                 except EngineError as error:
