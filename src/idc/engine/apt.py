@@ -1,4 +1,4 @@
-"""This machine's package sources, so that images are built from where the machine itself installs from.
+"""The package sources of this machine, so that images are built from where the machine itself installs from.
 
 Only what fetches packages is taken over (mirrors, proxies, credentials, timeouts); none of it ends up in an image.
 """
@@ -25,7 +25,8 @@ _FIELDS = ("SOURCESENTRY", "REPO_URI", "RELEASE", "CODENAME", "LABEL", "COMPONEN
 _TARGETS_FORMAT = "|".join(f"$({field})" for field in _FIELDS)
 # Options that say how to reach a mirror. Everything else of the machine's apt (hooks, pins) stays out of the build.
 _OPTION = re.compile(
-    r'^Acquire::(?:https?|ftp|Retries|Check-Valid-Until|Check-Date|ForceIPv[46]|Max-FutureTime)(?:::\S*)? ".*";$', re.IGNORECASE
+    r'^Acquire::(?:https?|ftp|Retries|Check-Valid-Until|Check-Date|ForceIPv[46]|Max-FutureTime)(?:::\S*)? ".*";$',
+    re.IGNORECASE,
 )
 _SIGNED_BY = re.compile(r"signed-by\s*[:=]\s*(/[^\s\]]+)", re.IGNORECASE)
 

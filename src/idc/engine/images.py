@@ -22,7 +22,7 @@ from idc import paths
 from idc.engine import apt, stream
 from idc.engine.files import make_folder, write_atomic
 from idc.engine.imagebuild import Progress, Workshop
-from idc.engine.recipes import BASE, fingerprint, image_names, recipe, tag
+from idc.engine.recipes import BASE, Recipe, fingerprint, image_names, recipe
 from idc.errors import BusyError, EngineError, ToolError, Unreachable
 
 __all__ = ["ImagesLock", "ensure", "fingerprint", "image_names", "missing", "transfer"]
@@ -47,29 +47,26 @@ def ensure(names: Iterable[str], progress: Progress) -> ImagesLock:
     ``progress`` gets words and the share of the whole that is done. Raises ToolError when a build fails (its log is
     named), BusyError when another run builds for too long.
     """
-    wanted = sorted(set(names))
-    for name in wanted:
-        recipe(name)  # an unknown name is an error before anything is built
+    wanted = [recipe(name) for name in sorted({*names, BASE})]  # an unknown name is an error before anything is built
     ids = _known(wanted)
     if len(ids) < len(wanted):
         with _only_one() as lock_fd:
             ids = _known(wanted)  # another run may have built them meanwhile
-            absent = [name for name in wanted if name not in ids]
-            if absent and BASE not in absent and not _known([BASE]):
-                absent.append(BASE)
-            ids |= _build(absent, lock_fd, progress)
-    progress(f"{len(wanted)} images present", 1.0)
-    return ImagesLock(MappingProxyType({name: ids[name] for name in wanted}))
+            ids |= _build([one for one in wanted if one.name not in ids], ids.get(BASE), lock_fd, progress)
+    progress(f"{len(ids)} images present", 1.0)
+    return ImagesLock(MappingProxyType({name: ids[name] for name in sorted(set(names))}))
 
 
 def current() -> ImagesLock:
     """What is built, by the lock alone: no engine is asked. An image whose recipe has changed since is left out."""
     remembered = _read_lock().items()
-    return ImagesLock(MappingProxyType({name: ident for name, (mark, ident) in remembered if mark == fingerprint(name)}))
+    return ImagesLock(
+        MappingProxyType({name: ident for name, (mark, ident) in remembered if mark == fingerprint(name)})
+    )
 
 
 def missing(docker_host: str, wanted: Mapping[str, str]) -> list[str]:
-    """Names of the wanted images (name -> id) that are not on that engine. Raises Unreachable when it does not answer."""
+    """Names of the wanted images (name -> id) that are not on that engine. Raises Unreachable."""
     there = {image.id for image in _inspect(sorted(set(wanted.values())), docker_host)}
     return sorted(name for name, identity in wanted.items() if identity not in there)
 
@@ -84,7 +81,8 @@ def transfer(docker_host: str, wanted: Mapping[str, str], progress: Progress) ->
         host = _host_name(docker_host)
         sources = {image.id: image for image in _inspect(sorted({wanted[name] for name in names}))}
         if gone := [name for name in names if wanted[name] not in sources]:
-            raise EngineError(f"this machine no longer has the images {', '.join(gone)}", hint="run the same command again")
+            lost = f"this machine no longer has the images {', '.join(gone)}"
+            raise EngineError(lost, hint="run the same command again")
         references = [image.tags[0] if image.tags else image.id for image in sources.values()]
         stream.copy(references, docker_host, host, progress, sum(image.size for image in sources.values()))
         if absent := missing(docker_host, wanted):
@@ -111,9 +109,10 @@ def _inspect(references: Sequence[str], docker_host: str = "") -> list[_Image]:
         return []
     host = _host_name(docker_host)
     where = ["--host", docker_host] if docker_host else []
-    command = ["docker", *where, "image", "inspect", "--format", '{{.Id}} {{.Size}} {{range .RepoTags}}{{.}} {{end}}', *references]
+    asked = "{{.Id}} {{.Size}} {{range .RepoTags}}{{.}} {{end}}"
+    command = ["docker", *where, "image", "inspect", "--format", asked, *references]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER, check=False)
     except subprocess.TimeoutExpired as error:
         message = f"{host}: the Docker engine did not answer within {_ANSWER:.0f} s"
         raise Unreachable(message, hint="is it paused, or the host overloaded?", host=host) from error
@@ -126,29 +125,32 @@ def _inspect(references: Sequence[str], docker_host: str = "") -> list[_Image]:
     return list({identity: _Image(identity, tuple(tags), int(size)) for identity, size, *tags in found}.values())
 
 
-def _known(names: Sequence[str]) -> dict[str, str]:
+def _known(recipes: Sequence[Recipe]) -> dict[str, str]:
     """Ids of the images that are built already: as the lock says, or, where the lock was lost, by the tag."""
     remembered = _read_lock()
-    tags = {name: tag(name) for name in names}
-    there = _inspect(sorted({*tags.values(), *(identity for _, identity in remembered.values())}))
+    there = _inspect(sorted({*(one.tag for one in recipes), *(identity for _, identity in remembered.values())}))
     ids = {image.id for image in there}
-    by_tag = {one: image.id for image in there for one in image.tags}
+    by_tag = {tag: image.id for image in there for tag in image.tags}
     known = {}
-    for name in names:
-        recorded, identity = remembered.get(name, ("", ""))
-        if recorded == fingerprint(name) and identity in ids:
-            known[name] = identity
-        elif tags[name] in by_tag:
-            known[name] = by_tag[tags[name]]
+    for one in recipes:
+        recorded, identity = remembered.get(one.name, ("", ""))
+        if recorded == one.fingerprint and identity in ids:
+            known[one.name] = identity
+        elif one.tag in by_tag:
+            known[one.name] = by_tag[one.tag]
     return known
 
 
-def _build(names: Sequence[str], lock_fd: int, progress: Progress) -> dict[str, str]:
-    """Build images, the base before the others, those two at a time; each is in the lock as soon as it is there."""
-    if not names:
+def _build(recipes: Sequence[Recipe], base: str | None, lock_fd: int, progress: Progress) -> dict[str, str]:
+    """Build images, first the base where ``base`` is not its id, then the others two at a time.
+
+    Each is in the lock as soon as it is there, so that what a killed run has built is not built again.
+    """
+    if not recipes:
         return {}
     if os.geteuid():
-        raise ToolError(f"building the images {', '.join(names)} takes root", hint="run idc as root (sudo)")
+        names = ", ".join(one.name for one in recipes)
+        raise ToolError(f"building the images {names} takes root", hint="run idc as root (sudo)")
     logs = make_folder(_folder() / "logs")
     scratch = Path("/var/tmp")  # /tmp may be small memory; apt's own user must be able to enter
     prefix = f"idc-images-{hashlib.sha256(str(_folder()).encode()).hexdigest()[:8]}-"
@@ -156,25 +158,27 @@ def _build(names: Sequence[str], lock_fd: int, progress: Progress) -> dict[str, 
         shutil.rmtree(leftover, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=scratch))
     folder.chmod(0o711)
-    shares = _Shares(names, progress)
+    shares = _Shares([one.name for one in recipes], progress)
     workshop = Workshop(folder, logs, lock_fd, apt.read())
+    built: dict[str, str] = {}
 
-    def one(name: str, base: Path | None) -> str:
-        identity = workshop.build(recipe(name), base, shares.of(name))
-        _remember(name, identity)
-        return identity
+    def make(one: Recipe) -> None:
+        built[one.name] = workshop.build(one, shares.of(one.name))
+        _remember(one, built[one.name])
 
     try:
-        built = {BASE: one(BASE, None)} if BASE in names else {}
-        if others := [name for name in names if name != BASE]:
-            base = workshop.base_layer()
-            with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-                try:
-                    built |= dict(zip(others, pool.map(lambda name: one(name, base), others), strict=True))
-                except BaseException:
-                    workshop.cancel()
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
+        workshop.fetch_lists(progress)
+        for first in (one for one in recipes if one.parent is None):
+            make(first)
+        if base:
+            workshop.take_base(base, recipe(BASE))
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            try:
+                list(pool.map(make, [one for one in recipes if one.parent]))
+            except BaseException:
+                workshop.cancel()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         return built
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -214,10 +218,10 @@ def _read_lock() -> dict[str, tuple[str, str]]:
         return {}
 
 
-def _remember(name: str, identity: str) -> None:
+def _remember(one: Recipe, identity: str) -> None:
     with _REMEMBERING:
-        known = _read_lock() | {name: (fingerprint(name), identity)}
-        images = {one: {"fingerprint": mark, "id": id_} for one, (mark, id_) in sorted(known.items())}
+        known = _read_lock() | {one.name: (one.fingerprint, identity)}
+        images = {name: {"fingerprint": mark, "id": id_} for name, (mark, id_) in sorted(known.items())}
         text = json.dumps({"format": _FORMAT, "images": images}, indent=2) + "\n"
         write_atomic(paths.cache_dir() / "images.lock.json", text, mode=0o644)
 
@@ -235,7 +239,8 @@ def _only_one() -> Iterator[int]:
                 break
             except BlockingIOError:
                 if time.monotonic() > end:
-                    raise BusyError("another idc has been building images for too long", hint=f"see {_folder()}/logs") from None
+                    hint = f"see what it does: {_folder()}/logs"
+                    raise BusyError("another idc has been building images for too long", hint=hint) from None
                 time.sleep(0.2)
         yield descriptor
     finally:

@@ -1,11 +1,11 @@
-"""Layers of images as tar files: what one root file system has beyond another. Works on tars alone, no engine needed."""
+"""Layers of images as tar files: what one root file system has beyond another. Tars alone, no engine needed."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -18,9 +18,11 @@ _NEVER = re.compile(
     | var/lib/dpkg/(lock.*|status-old|diversions-old|statoverride-old|available.*|triggers/Lock)
     | var/log/(dpkg\.log|alternatives\.log|bootstrap\.log|apt/.+)
     | etc/(resolv\.conf|hostname|hosts|\.pwd\.lock|passwd-|group-|shadow-|gshadow-|subuid-|subgid-)
+    | etc/apt/(sources\.list|sources\.list\.d/.+|auth\.conf.*|keyrings/.+)
     | etc/(apt/apt\.conf\.d|dpkg/dpkg\.cfg\.d)/99mmdebstrap
     | usr/share/(man|info|locale|i18n|lintian|bug|doc-base|linda|pkgconfig|aclocal|gdb)/.+
     | usr/include/.+
+    | var/lib/dpkg/info/[^/]+\.symbols
     | usr/lib/([^/]+/)?([^/]+\.l?a|pkgconfig/.+)
     | usr/share/doc/[^/]+/(?!copyright$).+
     )$""",
@@ -44,7 +46,7 @@ def fingerprints(rootfs: IO[bytes]) -> dict[str, str]:
         return {clean_name(member.name): _fingerprint(archive, member) for member in archive}
 
 
-def write_delta(below: dict[str, str], rootfs: Path, layer: Path) -> int:
+def write_delta(below: Mapping[str, str], rootfs: Path, layer: Path) -> int:
     """Write to ``layer`` what ``rootfs`` has beyond ``below`` (from ``fingerprints``); returns the number of entries.
 
     Nothing is taken away: packages on top of others only add and change files.
@@ -60,7 +62,7 @@ def write_delta(below: dict[str, str], rootfs: Path, layer: Path) -> int:
     return count
 
 
-def _worth_keeping(source: tarfile.TarFile, below: dict[str, str]) -> Iterator[tarfile.TarInfo]:
+def _worth_keeping(source: tarfile.TarFile, below: Mapping[str, str]) -> Iterator[tarfile.TarInfo]:
     for member in source:
         name = clean_name(member.name)
         if belongs(name) and below.get(name) != _fingerprint(source, member):
@@ -68,8 +70,12 @@ def _worth_keeping(source: tarfile.TarFile, below: dict[str, str]) -> Iterator[t
 
 
 def _fingerprint(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    parts = [member.type.decode("latin-1"), oct(member.mode & 0o7777), str(member.uid), str(member.gid), clean_name(member.linkname)]
+    parts = [member.type.decode("latin-1"), oct(member.mode & 0o7777), str(member.uid), str(member.gid)]
+    parts.append(clean_name(member.linkname))
     parts += [f"{key}={value}" for key, value in sorted(member.pax_headers.items()) if key.startswith("SCHILY.xattr.")]
     if member.isreg() and (content := archive.extractfile(member)):
-        parts.append(hashlib.file_digest(content, "sha256").hexdigest())
+        total = hashlib.sha256()
+        while chunk := content.read(1 << 20):
+            total.update(chunk)
+        parts.append(total.hexdigest())
     return "\0".join(parts)

@@ -32,7 +32,7 @@ class Recipe:
     """One image: all that its content depends on, apart from the packages' versions."""
 
     name: str
-    parent: str  # "base", or "" for the base itself
+    parent: Recipe | None  # the base; None for the base itself
     packages: tuple[str, ...]
     files: Mapping[str, bytes]  # path in the image -> content
     dockerfile: bytes
@@ -45,9 +45,21 @@ class Recipe:
         total = hashlib.sha256()
         scripts = [script.read_bytes() if script else b"" for script in (self.prepare, self.finish)]
         head = [_FORMAT.encode(), self.name.encode(), "\n".join(self.packages).encode(), self.dockerfile, *scripts]
-        for part in [*head, *(item for path, content in sorted(self.files.items()) for item in (path.encode(), content))]:
+        files = (item for path, content in sorted(self.files.items()) for item in (path.encode(), content))
+        for part in (*head, *files):
             total.update(len(part).to_bytes(8, "big") + part)  # length first: no two lists of parts look alike
         return total.hexdigest()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash over the recipe and what it stands on."""
+        below = self.parent.fingerprint if self.parent else ""
+        return hashlib.sha256(f"{below}\0{self.digest}".encode()).hexdigest()
+
+    @property
+    def tag(self) -> str:
+        """Name of the image on an engine: ``idc/<name>:<first 12 digits of the fingerprint>``."""
+        return f"idc/{self.name}:{self.fingerprint[:12]}"
 
     def files_tar(self) -> bytes:
         """The files as a tar, owned by root, the same bytes whatever the checkout's modes and times."""
@@ -79,7 +91,7 @@ def recipe(name: str) -> Recipe:
         files[target] = (paths.resources() / "roles" / source).read_bytes()
     return Recipe(
         name=name,
-        parent="" if name == BASE else BASE,
+        parent=None if name == BASE else recipe(BASE),
         packages=tuple(_lines(folder / "packages")),
         files=files,
         dockerfile=(folder / "Dockerfile").read_bytes(),
@@ -90,14 +102,7 @@ def recipe(name: str) -> Recipe:
 
 def fingerprint(name: str) -> str:
     """Hash over the recipe and what it stands on; hex. Changes exactly when the image must be built again."""
-    one = recipe(name)
-    below = fingerprint(one.parent) if one.parent else ""
-    return hashlib.sha256(f"{below}\0{one.digest}".encode()).hexdigest()
-
-
-def tag(name: str) -> str:
-    """Name of the image on an engine: ``idc/<name>:<first 12 digits of the fingerprint>``."""
-    return f"idc/{name}:{fingerprint(name)[:12]}"
+    return recipe(name).fingerprint
 
 
 def _files(folder: Path) -> list[Path]:

@@ -80,7 +80,8 @@ class _Watch:
 def _pump(
     save: subprocess.Popen[bytes], load: subprocess.Popen[bytes], watch: _Watch, progress: Callable[[int], None]
 ) -> None:
-    assert save.stdout is not None and load.stdin is not None  # pipes
+    assert save.stdout is not None  # pipes, both
+    assert load.stdin is not None
     moved = 0
     try:
         while chunk := os.read(save.stdout.fileno(), _CHUNK):

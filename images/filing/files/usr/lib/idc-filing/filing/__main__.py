@@ -22,7 +22,8 @@ def main() -> None:
     threading.Thread(target=store.prepare, daemon=True).start()
     # As process 1 of a container there is no default action on SIGTERM.
     signal.signal(signal.SIGTERM, _end)
-    waitress.serve(make_app(store), listen="0.0.0.0:8080", threads=THREADS, ident=None, clear_untrusted_proxy_headers=False)
+    app = make_app(store)
+    waitress.serve(app, listen="0.0.0.0:8080", threads=THREADS, ident=None, clear_untrusted_proxy_headers=False)
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:

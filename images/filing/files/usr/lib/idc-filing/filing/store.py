@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg2
+
 from filing.declaration import Declaration
 
 Result = TypeVar("Result")
@@ -39,7 +40,7 @@ ON CONFLICT (submission) DO UPDATE SET submission = filing.submission RETURNING 
 _READ = "SELECT number, receipt, taxpayer, name, period, kind, amount, filed FROM filing WHERE receipt = %s"
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """The database cannot be asked now."""
 
 
@@ -90,16 +91,16 @@ class Store:
             try:
                 self._run(lambda cursor: cursor.execute(_SCHEMA))
                 self._ready.set()
-            except Unavailable as error:
+            except UnavailableError as error:
                 if str(error) != said:
                     said = str(error)
                     print(f"waiting for the database: {said}", file=sys.stderr)
                 time.sleep(0.5)
 
     def check(self) -> None:
-        """Raises Unavailable unless filings can be taken."""
+        """Raises UnavailableError unless filings can be taken."""
         if not self._ready.is_set():
-            raise Unavailable("not prepared yet")
+            raise UnavailableError("not prepared yet")
         self._run(lambda cursor: cursor.execute("SELECT 1 FROM filing LIMIT 1"))
 
     def file(self, declaration: Declaration) -> str:
@@ -133,7 +134,7 @@ class Store:
             except (psycopg2.OperationalError, psycopg2.InterfaceError, OSError) as error:
                 self._drop()
                 if attempt == 2:
-                    raise Unavailable(str(error).strip().splitlines()[0]) from error
+                    raise UnavailableError(str(error).strip().splitlines()[0]) from error
         raise AssertionError("unreachable")
 
     def _connection(self) -> Any:

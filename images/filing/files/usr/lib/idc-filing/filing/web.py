@@ -12,7 +12,7 @@ from flask import Flask, Response, abort, g, redirect, render_template, request,
 from werkzeug.wrappers import Response as AnyResponse
 
 from filing.declaration import KINDS, periods, read
-from filing.store import Store, Unavailable
+from filing.store import Store, UnavailableError
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -58,12 +58,12 @@ def make_app(store: Store) -> Flask:
     def healthz() -> tuple[str, int]:
         try:
             store.check()
-        except Unavailable as error:
+        except UnavailableError as error:
             return f"database: {error}\n", 503
         return "ok\n", 200
 
-    @app.errorhandler(Unavailable)
-    def unavailable(error: Unavailable) -> Response:
+    @app.errorhandler(UnavailableError)
+    def unavailable(error: UnavailableError) -> Response:
         print(f"database: {error}", flush=True)
         page = render_template("problem.html", title="Filing is not possible right now",
                                text="Nothing was filed. Please try again in a few minutes.")  # fmt: skip
