@@ -49,7 +49,9 @@ class Namespaces:
             for interface in host.interfaces:
                 if interface.role is not HostInterface.UPLINK:
                     self._client(host, interface.role)
-                self.ip(host.name, f"addr add {interface.address} dev {interface.name}", f"link set {interface.name} up")
+                self.ip(
+                    host.name, f"addr add {interface.address} dev {interface.name}", f"link set {interface.name} up"
+                )
                 if interface.address6:
                     self.ip(host.name, f"addr add {interface.address6} dev {interface.name} nodad")
         for segment in self.plan.segments:
@@ -157,7 +159,7 @@ class Namespaces:
                     if LIBC.setns(file.fileno(), CLONE_NEWNET):
                         raise OSError(ctypes.get_errno(), f"setns {name}")
                 result.append(work())
-            except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+            except BaseException as error:
                 failure.append(error)
 
         thread = threading.Thread(target=body)
@@ -212,7 +214,7 @@ class Namespaces:
         return self.inside(name, work)
 
     def send_raw(self, name: str, packet: bytes) -> None:
-        """Send an IPv4 packet with a header of its own, routed by its destination. The sender's own rules may refuse it."""
+        """Send a whole IPv4 packet, routed by its destination. The sender's own rules may refuse it."""
 
         def work() -> None:
             with (

@@ -35,7 +35,9 @@ def plan_with(tax: tuple[int, int], parks: tuple[int, int], uplink: int = 80 * M
         return replace(entry, rate=rate, ceil=ceil)
 
     hosts = tuple(replace(host, uplink=uplink) if host.name == "web-1" else host for host in PLAN.hosts)
-    return replace(PLAN, hosts=hosts, bandwidth=tuple(share(entry) for entry in PLAN.bandwidth if entry.host == "web-1"))
+    return replace(
+        PLAN, hosts=hosts, bandwidth=tuple(share(entry) for entry in PLAN.bandwidth if entry.host == "web-1")
+    )
 
 
 @pytest.fixture(scope="module")

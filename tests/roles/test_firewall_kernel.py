@@ -187,7 +187,10 @@ SPOOFED: list[tuple[str, str, str, str, bytes]] = [
         tcp(TAX_FILE, 4000, TAX_DATA, 5432, MARK),
     ),
     ("the Internet with the edge's address", "citizen", "tax-www-web-a", "eth0", tcp(EDGE, 4000, TAX_WWW, 8080, MARK)),
-    ("the Internet, past the edge", "citizen", "tax-www-web-a", "eth0", tcp("203.0.113.200", 4000, TAX_WWW, 8080, MARK)),
+    (
+        "the Internet, past the edge", "citizen", "tax-www-web-a", "eth0",
+        tcp("203.0.113.200", 4000, TAX_WWW, 8080, MARK),
+    ),
     (
         "the Internet with a fabric user's address", "citizen", "edge-a", "eth0",
         tcp("198.51.100.77", 4000, "203.0.113.10", 80, MARK),

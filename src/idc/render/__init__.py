@@ -1,4 +1,4 @@
-"""Files of hosts and services, rendered from the plan by the templates. Pure: same plan, same text, no I/O but templates."""
+"""Files of hosts and services, rendered from the plan. Pure: same plan, same text, no I/O but reading templates."""
 
 from __future__ import annotations
 

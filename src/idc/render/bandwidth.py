@@ -1,8 +1,8 @@
 """A host's HTB classes (templates/bandwidth/bandwidth.j2): a batch for tc that idc-bandwidth applies per link.
 
-On the uplink each tenant has a class with its guaranteed rate and its limit, below one class with the uplink's rate: what
-is not used is lent in proportion to the rates. Towards the tenant its bridge has the same limit for what comes over the
-uplink. Classes are chosen by the packet rules (`meta priority`), never by tc filters.
+On the uplink each tenant has a class with its guaranteed rate and its limit, below one class with the uplink's rate:
+what is not used is lent in proportion to the rates. Towards the tenant its bridge has the same limit for what comes
+over the uplink. Classes are chosen by the packet rules (`meta priority`), never by tc filters.
 """
 
 from __future__ import annotations
@@ -29,15 +29,14 @@ class Shape:
     ceil: int
 
     def words(self) -> str:
-        """Arguments of tc. Bursts of 10 ms (at least ten packets) keep HTB exact on a busy machine without a fine clock.
+        """Arguments of tc. Bursts of 10 ms (at least ten packets) keep HTB exact where the clock is coarse.
 
-        The quantum is what a class sends in its turn when it borrows: a tenth of a second's rate in bytes would be more
-        than the 60,000 that HTB takes without a warning.
+        The quantum is what a class sends in its turn when it borrows: in proportion to its rate, within the bounds that
+        HTB takes without a warning.
         """
         quantum = min(max(self.rate // 8 // 200, PACKET), 60_000)
-        return (
-            f"rate {self.rate}bit ceil {self.ceil}bit burst {_burst(self.rate)} cburst {_burst(self.ceil)} quantum {quantum}"
-        )
+        bursts = f"burst {_burst(self.rate)} cburst {_burst(self.ceil)}"
+        return f"rate {self.rate}bit ceil {self.ceil}bit {bursts} quantum {quantum}"
 
     @property
     def queue(self) -> int:

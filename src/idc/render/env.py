@@ -11,14 +11,14 @@ from idc import paths
 
 @cache
 def environment() -> Environment:
-    """Environment over ``templates/``. Nothing is escaped: the files are configuration; HTML templates escape by ``|e``."""
+    """Environment over ``templates/``. Nothing is escaped by itself: most files are configuration; HTML uses ``|e``."""
     return Environment(
         loader=FileSystemLoader(paths.resources() / "templates"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701
+        autoescape=False,
     )
 
 

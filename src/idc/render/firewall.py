@@ -1,7 +1,7 @@
 """A host's packet rules: one nft table, policy drop, made from the plan's flows (templates/nftables/host.nft.j2).
 
-The rules, and why they are so, are in design.md 7: both directions per packet and by tuple, so that a revoked flow stops
-at once; every interface bound to the addresses that belong behind it; every packet filtered on both of its hosts.
+Both directions are judged per packet and by tuple, so that a revoked flow stops at once; every interface is bound to
+the addresses that belong behind it; every packet is filtered on both of its hosts.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def firewall(plan: Plan, host: str, *, flows: Sequence[Flow] | None = None, clos
         return (paths.resources() / "roles/firewall/files/closed.nft").read_text()
     segments = [] if closed else [segment for segment in plan.segments if segment.host == host]
     entries = [] if closed else _entries(plan, host)
+    open_flows = () if closed else tuple(plan.flows if flows is None else flows)
     with_ipv6 = [segment.bridge for segment in segments if segment.subnet6]
     with_ipv6 += [interface.name for interface in machine.interfaces if interface.address6 and not closed]
     return render(
@@ -68,12 +69,12 @@ def firewall(plan: Plan, host: str, *, flows: Sequence[Flow] | None = None, clos
         closed=closed,
         forwarding=[] if closed else ["ipv4", *(["ipv6"] if with_ipv6 else [])],
         uplink=machine.uplink_interface.name,
-        bound=_bound(plan, machine, segments),
+        bound=_bound(plan, machine, segments, open_flows),
         bound6=[(segment.bridge, segment.subnet6) for segment in segments if segment.subnet6],
         outside=[] if closed else _outside(plan, machine),
         with_ipv6=with_ipv6,
         hosts=sorted(other.address for other in plan.hosts if other.name != host),
-        flows=[] if closed else flow_boxes(plan, machine, plan.flows if flows is None else flows),
+        flows=flow_boxes(host, open_flows),
         host_in=_host_rules(plan, host, "in"),
         host_out=_host_rules(plan, host, "out"),
         entries=entries,
@@ -83,34 +84,43 @@ def firewall(plan: Plan, host: str, *, flows: Sequence[Flow] | None = None, clos
     )
 
 
-def flow_boxes(plan: Plan, host: Host, flows: Iterable[Flow]) -> list[Box]:
-    """The flows that this host filters: those with one of its segments on either side.
+def flow_boxes(host: str, flows: Iterable[Flow]) -> list[Box]:
+    """What this host forwards of the flows: those with one of its segments on either side, and what leaves by it.
 
-    What comes from outside the prefix enters by a listener only, never by a flow: its rules are the listener's.
+    What comes from outside enters by a listener, and what a host itself sends or accepts is its input's and output's:
+    neither is among these.
     """
     boxes: list[Box] = []
     for flow in flows:
-        if host.name not in (flow.source.host, flow.destination.host) and not (
-            _touches(flow.source.networks, host) or _touches(flow.destination.networks, host)
-        ):
+        source, destination = flow.source, flow.destination
+        if source.host is None:
             continue
-        for source in flow.source.networks:
-            if source.subnet_of(plan.prefix):
-                boxes.extend(Box(source, to, flow.protocol, flow.port) for to in flow.destination.networks)
+        if (
+            (source.host == host and source.segment)
+            or (destination.host == host and destination.segment)
+            or destination.via == host
+        ):
+            boxes.extend(
+                Box(one, other, flow.protocol, flow.port) for one in source.networks for other in destination.networks
+            )
     return disjoint(boxes)
 
 
-def _touches(networks: Iterable[IPv4Network], host: Host) -> bool:
-    return any(network.overlaps(block) for network in networks for block in host.blocks)
+def _bound(plan: Plan, host: Host, segments: Iterable[Segment], flows: Iterable[Flow]) -> list[tuple[str, IPv4Network]]:
+    """Which source addresses may come in on which interface.
 
-
-def _bound(plan: Plan, host: Host, segments: Iterable[Segment]) -> list[tuple[str, IPv4Network]]:
-    """Which source addresses may come in on which interface: a bridge's own subnet, on the uplink the other hosts'."""
+    On a bridge its own subnet; on the uplink the other hosts', and those outside with whom this host talks by it.
+    """
     uplink = [IPv4Network(other.address) for other in plan.hosts if other.name != host.name]
     uplink += [block for other in plan.hosts if other.name != host.name for block in other.blocks]
     uplink += [network for rule in plan.host_rules if rule.host == host.name for network in rule.networks]
-    own = {IPv4Network(host.address), *host.blocks}
-    bound = [(host.uplink_interface.name, network) for network in collapse(uplink) if network not in own]
+    for flow in flows:
+        if flow.source.host == host.name and flow.destination.via not in ("", host.name):
+            uplink += flow.destination.networks
+    elsewhere = [i.address.network for i in host.interfaces if i.role is not HostInterface.UPLINK]
+    elsewhere += [IPv4Network(host.address), *host.blocks]
+    allowed = [network for network in uplink if not any(network.overlaps(other) for other in elsewhere)]
+    bound = [(host.uplink_interface.name, network) for network in collapse(allowed)]
     return bound + sorted((segment.bridge, segment.subnet) for segment in segments)
 
 

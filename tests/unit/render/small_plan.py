@@ -1,9 +1,9 @@
 """A small centre by hand: an edge, two web hosts and a core host; two tenants on both web hosts.
 
-    edge-1  edge 10.64.0.0/28                     internet 203.0.113.10, fabric 198.51.100.10
-    web-1   tax-www-web 10.64.16.0/28, tax-file-web .16/28, tax-file-data .32/28, parks-www-web .48/28
-    web-2   parks-blog-web 10.64.32.0/28
-    core-1  management: may reach every host by SSH
+edge-1  edge 10.64.0.0/28                     internet 203.0.113.10, fabric 198.51.100.10
+web-1   tax-www-web 10.64.16.0/28, tax-file-web .16/28, tax-file-data .32/28, parks-www-web .48/28
+web-2   parks-blog-web 10.64.32.0/28
+core-1  management: may reach every host by SSH
 """
 
 from __future__ import annotations
@@ -12,7 +12,18 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6
 
 from idc.model.types import Visibility, Zone
 from idc.plan.types import (
-    Bandwidth, Container, Endpoint, Flow, Healthcheck, Host, HostInterface, HostRule, Interface, Listener, Plan, Segment,
+    Bandwidth,
+    Container,
+    Endpoint,
+    Flow,
+    Healthcheck,
+    Host,
+    HostInterface,
+    HostRule,
+    Interface,
+    Listener,
+    Plan,
+    Segment,
 )  # fmt: skip
 
 PREFIX = IPv4Network("10.64.0.0/13")

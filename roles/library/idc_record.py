@@ -1,0 +1,58 @@
+"""Ansible module: what the roles have converged to, recorded on the host (one JSON object of strings)."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: idc_record
+short_description: Merge entries into a JSON file
+description: So that the next run can leave alone a host whose recorded digest is the wanted one. Check mode works.
+author: the idc project
+options:
+  path: {description: The file., type: path, required: true}
+  entries: {description: Keys and their new values., type: dict, required: true}
+"""
+
+EXAMPLES = r"""
+- name: What has converged is recorded
+  idc_record:
+    path: /var/lib/idc/roles.json
+    entries: {base: "sha256 of the role's inputs"}
+"""
+
+RETURN = r"""
+entries: {description: All entries of the file., type: dict, returned: always}
+"""
+
+
+def main() -> None:
+    """Entry point of Ansible."""
+    module = AnsibleModule(
+        argument_spec={"path": {"type": "path", "required": True}, "entries": {"type": "dict", "required": True}},
+        supports_check_mode=True,
+    )
+    path = Path(module.params["path"])
+    try:
+        old = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        old = {}
+    new = {**old, **module.params["entries"]}
+    if new != old and not module.check_mode:
+        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        descriptor, beside = tempfile.mkstemp(prefix=".idc-", dir=path.parent)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(new, file, indent=2, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).replace(path)
+    module.exit_json(changed=new != old, entries=new)
+
+
+if __name__ == "__main__":
+    main()
