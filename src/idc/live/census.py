@@ -13,7 +13,7 @@ from idc.live.probe import HOST, Place
 from idc.live.reach import HERE
 from idc.model.types import Visibility
 from idc.plan.labs import PEOPLE, machine_address, person_address
-from idc.plan.types import Container, Flow, Host, HostInterface, Listener, Plan
+from idc.plan.types import Container, Endpoint, Flow, Host, HostInterface, Listener, Plan
 
 _INTERFACE: Final = {Visibility.INTERNET: HostInterface.INTERNET, Visibility.FABRIC: HostInterface.FABRIC}
 
@@ -26,6 +26,15 @@ class Person:
     place: Place
     address: IPv4Address
     listener: Listener
+
+
+@dataclass(frozen=True)
+class End:
+    """One who can send or receive. ``port``: the TCP port of its own service, 0 without one."""
+
+    place: Place
+    address: IPv4Address
+    port: int
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,14 @@ class Census:
                 held = [container for container in self.containers if container.address() in network]
             found.extend(held[:limit])
         return found
+
+    def ends(self, endpoint: Endpoint) -> list[End]:
+        """Who stands at one side of a flow: containers by their serving address, or a host itself."""
+        if endpoint.host and not endpoint.segment:
+            host = self.plan.host_by_name[endpoint.host]
+            return [End(self.host_place(host.name), host.address, 0)]
+        found = self.within(endpoint.networks)
+        return [End(self.place(container), container.address(), container.port) for container in found]
 
     # -- what is allowed ---------------------------------------------------------------------------------------------
 

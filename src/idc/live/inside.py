@@ -21,18 +21,17 @@ def flows(chooser: Chooser) -> None:
     for flow in census.plan.flows:
         if census.is_outside(flow):
             continue
-        sources, destinations = census.within(flow.source.networks), census.within(flow.destination.networks)
-        for source in sources:
-            place = census.place(source)
-            for target in destinations:
-                if target.name != source.name:
-                    served = flow.protocol == "tcp" and flow.port == target.port
-                    chooser.passes(Family.FLOW, place, census.place(target), target.address(), flow.protocol, flow.port,
-                                   flow.id, listen=not served)  # fmt: skip
-            if not destinations:
+        for source in census.ends(flow.source):
+            targets = [end for end in census.ends(flow.destination) if end.place != source.place]
+            for target in targets:
+                served = flow.protocol == "tcp" and flow.port == target.port
+                chooser.passes(Family.FLOW, source.place, target.place, target.address, flow.protocol, flow.port,
+                               flow.id, listen=not served)  # fmt: skip
+            if not targets and flow.destination.host is None:
                 network = flow.destination.networks[0]
                 address = network[1] if network.num_addresses > 2 else network[0]
-                chooser.passes(Family.FLOW, place, None, address, flow.protocol, flow.port, flow.id, leaves=True)
+                chooser.passes(Family.FLOW, source.place, None, address, flow.protocol, flow.port, flow.id,
+                               exit=flow.destination.via or source.place.machine)  # fmt: skip
 
 
 def management(chooser: Chooser) -> None:
@@ -108,8 +107,8 @@ def neighbours_of_flows(chooser: Chooser) -> None:
             if listener.container == source.name:
                 chooser.between(Family.REVERSE, target, source, "tcp", listener.target_port, back)
         only = f"only {flow.id} is declared"
-        good = (chooser.id_of(Family.FLOW, census.place(source), target.address(), flow.protocol, flow.port),)
-        good = good if good[0] in chooser.probes else ()
+        name = chooser.id_of(Family.FLOW, census.place(source), target.address(), flow.protocol, flow.port)
+        good = (name,) if name in chooser.probes else ()
         chooser.between(Family.WRONG_PORT, source, target, "tcp", CLOSED_PORT, only, controls=good)
         chooser.between(Family.WRONG_PROTOCOL, source, target, "udp", flow.port, only, controls=good)
         chooser.between(Family.WRONG_PROTOCOL, source, target, "icmp", 0, only, controls=good)

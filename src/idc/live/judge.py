@@ -57,12 +57,16 @@ def _route(hops: tuple[Sight, ...]) -> str:
 def _must_pass(probe: Probe, shot: Shot, hops: tuple[Sight, ...]) -> tuple[Verdict, str]:
     if shot.state == "error":
         return Verdict.UNKNOWN, f"could not be sent: {shot.detail}"
-    if probe.leaves:
-        outer = [hop for hop in hops if hop.space == HOST and not hop.interface.startswith(("br-", "veth"))]
+    if probe.exit:
+        outer = [
+            hop
+            for hop in hops
+            if hop.machine == probe.exit and hop.space == HOST and not hop.interface.startswith(("br-", "veth"))
+        ]
         out = next((hop for hop in outer if hop.way == "out"), None)
         if out is not None:
             return Verdict.HELD, f"left by {out}"
-        return Verdict.BROKEN, f"did not leave its host: {_route(hops)}"
+        return Verdict.BROKEN, f"did not leave by {probe.exit}: {_route(hops)}"
     if shot.state != "answered":
         return Verdict.BROKEN, f"{shot.state}{f' ({shot.detail})' if shot.detail else ''}: {_route(hops)}"
     if probe.request and shot.status not in probe.request.statuses:

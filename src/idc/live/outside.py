@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from idc.live.census import Person
-from idc.live.probe import CLOSED_PORT, SSH, Family, Protocol, Request
+from idc.live.probe import CLOSED_PORT, SSH, Address, Family, Protocol, Request
 from idc.model.types import Visibility
+from idc.plan.types import Listener
 
 if TYPE_CHECKING:
     from idc.live.probes import Chooser
@@ -15,6 +16,10 @@ GOOD: Final = tuple(range(200, 400))
 REFUSED: Final = (404, 421)
 OTHERS: Final[tuple[tuple[Protocol, int], ...]] = (("udp", CLOSED_PORT), ("icmp", 0))
 NOBODY: Final = "nobody.invalid"  # a name that no site can have (RFC 6761)
+
+
+def _addresses(listener: Listener) -> tuple[Address, ...]:
+    return (listener.address, *((listener.address6,) if listener.address6 else ()))
 
 
 def sites(chooser: Chooser) -> None:
@@ -28,7 +33,7 @@ def sites(chooser: Chooser) -> None:
         edge = census.plan.container_by_name.get(listener.container)
         destination = census.place(edge) if edge else None
         for name in vhost.names:
-            for address in filter(None, (listener.address, listener.address6)):
+            for address in _addresses(listener):
                 chooser.passes(Family.SITE, person.place, destination, address, "http", listener.port, vhost.site,
                                request=Request(name, "/", GOOD), more=f"/{name}")  # fmt: skip
 
@@ -131,7 +136,7 @@ def _refused(
 ) -> None:  # fmt: skip
     listener = person.listener
     to = chooser.census.host_place(listener.host)
-    for address in filter(None, (listener.address, listener.address6)):
+    for address in _addresses(listener):
         chooser.denies(family, person.place, to, address, "http", listener.port, why, controls=controls,
                        request=Request(name, "/", statuses), translated=True)  # fmt: skip
 

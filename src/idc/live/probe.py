@@ -85,7 +85,7 @@ class Probe:
     forged: Address | None = None  # source address that is not the sender's
     gateway: Address | None = None  # the neighbour it is handed to, whatever the sender's routes say
     request: Request | None = None
-    leaves: bool = False  # passes when it is seen to leave its host outwards: its destination is no part of the centre
+    exit: str = ""  # host by whose outer interface it must be seen to leave: its destination is no part of the centre
 
     @property
     def words(self) -> str:

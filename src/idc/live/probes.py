@@ -60,14 +60,14 @@ class Chooser:
 
     def passes(
         self, family: Family, source: Place, destination: Place | None, address: Address, protocol: Protocol, port: int,
-        stands_for: str, *, listen: bool = False, leaves: bool = False, request: Request | None = None, more: str = "",
+        stands_for: str, *, listen: bool = False, exit: str = "", request: Request | None = None, more: str = "",
         gateway: Address | None = None,
     ) -> str:  # fmt: skip
         """A probe that must pass."""
         return self.add(
             Probe(
                 self.id_of(family, source, address, protocol, port, more), family, source, destination, address,
-                protocol, port, stands_for, passes=True, listen=listen, leaves=leaves, request=request, gateway=gateway,
+                protocol, port, stands_for, passes=True, listen=listen, exit=exit, request=request, gateway=gateway,
             )
         )  # fmt: skip
 

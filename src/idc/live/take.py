@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from idc.errors import EngineError
 from idc.live import parse
-from idc.live.reach import Way, call, each
+from idc.live.reach import HERE, Way, call, each
 from idc.live.snapshot import Snapshot
+from idc.plan.types import Plan
+from idc.render.host_files import RULESET, host_files
 
 UNITS: Final = (
     "idc-firewall.service",
@@ -34,21 +36,22 @@ class Taken:
 
 
 def take(
-    way: Way, names: Sequence[str], *, rules: Mapping[str, str], files: Mapping[str, Sequence[str]], deadline: float = 60.0
+    way: Way, plan: Plan, names: Sequence[str] | None = None, deadline: float = 60.0
 ) -> dict[str, Taken | EngineError]:
-    """A snapshot of each host, or why there is none.
+    """A snapshot of each of these hosts (all of the plan by default; HERE is this machine), or why there is none.
 
-    ``rules`` is each host's rendered rule set, which the host lists beside its own; ``files`` the paths whose state is asked.
+    Each host also lists the rule set that the plan renders for it, so that the two can be compared by meaning.
     """
 
     def one(name: str) -> Taken:
+        files = host_files(plan, name) if name != HERE else {}
         order = {
-            "ruleset": rules.get(name, ""),
-            "files": list(files.get(name, ())),
-            "folders": list(FOLDERS),
-            "units": list(UNITS),
+            "ruleset": files.get(RULESET, ""),
+            "files": sorted(files),
+            "folders": list(FOLDERS) if name != HERE else [],
+            "units": list(UNITS) if name != HERE else [],
         }
         document = call(way, name, "collect", order, deadline)
-        return Taken(parse.snapshot(name, document), document)
+        return Taken(parse.snapshot(name or "this machine", document), document)
 
-    return each(names, one)
+    return each(list(plan.host_by_name) if names is None else names, one)

@@ -197,4 +197,3 @@ class Netlab:
             self._close(name, port)
         for space in reversed(self.spaces):
             sh("ip", "netns", "del", self.name(space))
-

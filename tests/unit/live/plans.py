@@ -1,9 +1,9 @@
 """A small centre by hand: an edge, two web hosts and a management host; two tenants, one of them on both web hosts.
 
-    edge-1  edge 10.64.0.0/28 (8080 Internet, 8081 fabric)      internet 203.0.113.10, fabric 198.51.100.10
-    web-1   tax-www .16.0/28, tax-file .16.16/28 and its database .16.32/28, parks-www .16.48/28
-    web-2   parks-staff 10.64.32.0/28: for employees only
-    core-1  management
+edge-1  edge 10.64.0.0/28 (8080 Internet, 8081 fabric)      internet 203.0.113.10, fabric 198.51.100.10
+web-1   tax-www .16.0/28, tax-file .16.16/28 and its database .16.32/28, parks-www .16.48/28
+web-2   parks-staff 10.64.32.0/28: for employees only
+core-1  management
 """
 
 from __future__ import annotations

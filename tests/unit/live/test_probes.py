@@ -28,7 +28,9 @@ def test_each_declared_flow_has_a_probe_that_passes(probes: list[Probe]) -> None
 
 
 def test_each_site_is_asked_for_by_each_address_of_its_listener(probes: list[Probe]) -> None:
-    asked = {(probe.request.host, str(probe.address)) for probe in probes if probe.family is Family.SITE and probe.request}
+    asked = {
+        (probe.request.host, str(probe.address)) for probe in probes if probe.family is Family.SITE and probe.request
+    }
     assert ("tax.example", "203.0.113.10") in asked
     assert ("tax.example", "2001:db8:113::10") in asked
     assert ("staff.parks.example", "198.51.100.10") in asked

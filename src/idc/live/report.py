@@ -1,0 +1,262 @@
+"""What a verification came to. A verdict is never a bare yes: a pass says how much was looked at, a failure carries its witness.
+
+What could not be looked at is *unknown*, and unknown fails like a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.console import Console
+
+from idc.live.probe import MUST_PASS, Family, Outcome, Verdict
+
+NOT_APPLICABLE: Final = "not applicable"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it must be, or (``unknown``) could not be looked at."""
+
+    check: str  # id of the check or the probe
+    family: str
+    host: str
+    subject: str  # what it is about: "container tax-www-a", "tax-www-a on web-1 -> host web-1 (…) tcp/22"
+    words: str  # what was seen, and what was to be
+    verdict: Verdict
+    control: str = ""  # clause of GB/T 22239 that the check supports, unverified
+    hops: tuple[str, ...] = ()  # where a packet was seen
+
+
+@dataclass(frozen=True)
+class Check:
+    """One test over a host's snapshot or a host itself."""
+
+    id: str
+    family: str
+    title: str
+    host: str
+    verdict: Verdict | None  # None: not applicable, with the reason in ``words``
+    looked: int  # how many things it looked at
+    words: str = ""
+    findings: tuple[tuple[str, str], ...] = ()  # subject, words
+    control: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """Counts of one family. ``looked`` is how many things or packets its verdicts rest on."""
+
+    family: str
+    held: int
+    broken: int
+    unknown: int
+    looked: int
+    packets: bool
+    must_pass: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the family. Nothing looked at is unknown, never held."""
+        if self.broken:
+            return Verdict.BROKEN
+        return Verdict.UNKNOWN if self.unknown or not self.looked else Verdict.HELD
+
+
+@dataclass(frozen=True)
+class Report:
+    """A verification of one centre."""
+
+    centre: str
+    began: str  # ISO 8601, UTC
+    plan: str  # digest of the plan that it was held against
+    checks: tuple[Check, ...]
+    outcomes: tuple[Outcome, ...]
+    not_assessed: tuple[str, ...]  # what no verdict is given on, with the reason
+    durations: Mapping[str, float]  # seconds of each part
+    snapshots: Mapping[str, str]  # host -> SHA-256 of what it was read as
+    packets: bool  # False: probes were not asked for
+
+    # -- verdict -----------------------------------------------------------------------------------------------------
+
+    @property
+    def ok(self) -> bool:
+        """True when something was looked at and nothing was found or left unknown."""
+        return bool(self.checks) and not any(True for _ in self.findings())
+
+    def findings(self) -> Iterator[Finding]:
+        """All that is broken, then all that is unknown."""
+        every = [*self._packet_findings(), *self._check_findings()]
+        yield from (finding for finding in every if finding.verdict is Verdict.BROKEN)
+        yield from (finding for finding in every if finding.verdict is Verdict.UNKNOWN)
+
+    def _packet_findings(self) -> Iterator[Finding]:
+        for outcome in self.outcomes:
+            if outcome.verdict is not Verdict.HELD:
+                probe = outcome.probe
+                words = f"{outcome.words} ({probe.stands_for})"
+                host = probe.source.machine or "outside"
+                hops = tuple(str(hop) for hop in outcome.hops)
+                yield Finding(probe.id, probe.family.value, host, probe.words, words, outcome.verdict, "8.1.3.2 c", hops)
+
+    def _check_findings(self) -> Iterator[Finding]:
+        for check in self.checks:
+            if check.verdict in (Verdict.BROKEN, Verdict.UNKNOWN):
+                verdict = Verdict(check.verdict)
+                for subject, words in check.findings or ((check.title, check.words),):
+                    yield Finding(check.id, check.family, check.host, subject, words, verdict, check.control)
+
+    def rows(self) -> list[Row]:
+        """Counts of each family, checks first, then packets, in a stable order."""
+        rows = []
+        for family in dict.fromkeys(check.family for check in self.checks):
+            own = [check for check in self.checks if check.family == family and check.verdict is not None]
+            if own:
+                rows.append(_row(family, [c.verdict for c in own if c.verdict], sum(c.looked for c in own), packets=False))
+        for kind in Family:
+            verdicts = [outcome.verdict for outcome in self.outcomes if outcome.probe.family is kind]
+            if verdicts:
+                rows.append(_row(kind.value, verdicts, len(verdicts), packets=True, must_pass=kind in MUST_PASS))
+        return rows
+
+    def site_state(self, ref: str) -> str:
+        """``serving``, ``shut``, or why not, of a site by its reference."""
+        own = [o for o in self.outcomes if o.probe.family is Family.SITE and o.probe.stands_for == ref]
+        shut = [o for o in self.outcomes if o.probe.family is Family.SHUT and o.probe.stands_for == f"{ref} is shut"]
+        if shut:
+            return "shut" if all(o.verdict is Verdict.HELD for o in shut) else "open although shut"
+        if not own:
+            return "not looked at"
+        worst = next((o for o in own if o.verdict is not Verdict.HELD), None)
+        return "serving" if worst is None else f"not serving: {worst.words}"
+
+    # -- telling -----------------------------------------------------------------------------------------------------
+
+    def headline(self) -> str:
+        """The result in a few words."""
+        broken = sum(1 for finding in self.findings() if finding.verdict is Verdict.BROKEN)
+        unknown = sum(1 for finding in self.findings() if finding.verdict is Verdict.UNKNOWN)
+        looked = sum(row.looked for row in self.rows() if not row.packets)
+        sent = f"{len(self.outcomes)} packets and requests sent" if self.packets else "no packet sent"
+        verdict = "holds" if self.ok else f"{broken} findings, {unknown} unknown"
+        return f"{verdict}: {looked} things looked at, {sent}"
+
+    def summary_lines(self) -> list[str]:
+        """What was proven, one line a kind, for the table at the end of ``up``."""
+        rows = self.rows()
+        lines = []
+        for words, kept in (
+            ("declared flows, sites and management that pass", [r for r in rows if r.packets and r.must_pass]),
+            ("denied packets and requests that are blocked", [r for r in rows if r.packets and not r.must_pass]),
+        ):
+            if kept:
+                lines.append(f"{words}: {sum(r.held for r in kept)} of {sum(r.looked for r in kept)}{_bad(kept)}")
+        checks = [row for row in rows if not row.packets]
+        looked = sum(row.looked for row in checks)
+        held = sum(row.held for row in checks)
+        lines.append(f"checks of live state: {held} of {sum(_total(r) for r in checks)} hold, {looked} things looked at{_bad(checks)}")
+        lines += [f"not assessed: {words}" for words in self.not_assessed]
+        return lines
+
+    def to_document(self) -> dict[str, Any]:
+        """For ``--json`` and as evidence: everything that was looked at, each packet with its hops."""
+        return {
+            "format": 1,
+            "centre": self.centre,
+            "began": self.began,
+            "plan": self.plan,
+            "ok": self.ok,
+            "headline": self.headline(),
+            "not_assessed": list(self.not_assessed),
+            "durations": {name: round(seconds, 3) for name, seconds in self.durations.items()},
+            "snapshots": dict(self.snapshots),
+            "rows": [
+                {
+                    "family": row.family,
+                    "kind": "packets" if row.packets else "checks",
+                    "held": row.held,
+                    "broken": row.broken,
+                    "unknown": row.unknown,
+                    "looked": row.looked,
+                }
+                for row in self.rows()
+            ],
+            "findings": [_finding(finding) for finding in self.findings()],
+            "checks": [_check(check) for check in self.checks],
+            "packets": [_outcome(outcome) for outcome in self.outcomes],
+        }
+
+    def print(self, console: Console) -> None:
+        """The report for a terminal."""
+        from idc.live.show import show
+
+        show(self, console)
+
+
+def _row(family: str, verdicts: list[Verdict], looked: int, *, packets: bool, must_pass: bool = False) -> Row:
+    held, broken, unknown = (verdicts.count(v) for v in (Verdict.HELD, Verdict.BROKEN, Verdict.UNKNOWN))
+    return Row(family, held, broken, unknown, looked, packets, must_pass)
+
+
+def _total(row: Row) -> int:
+    return row.held + row.broken + row.unknown
+
+
+def _bad(rows: list[Row]) -> str:
+    broken, unknown = sum(r.broken for r in rows), sum(r.unknown for r in rows)
+    return "".join(f", {count} {word}" for count, word in ((broken, "BROKEN"), (unknown, "UNKNOWN")) if count)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "check": finding.check,
+        "family": finding.family,
+        "host": finding.host,
+        "subject": finding.subject,
+        "words": finding.words,
+        "verdict": finding.verdict.value,
+        "control": finding.control,
+        "hops": list(finding.hops),
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "id": check.id,
+        "family": check.family,
+        "title": check.title,
+        "host": check.host,
+        "verdict": check.verdict.value if check.verdict else NOT_APPLICABLE,
+        "looked": check.looked,
+        "words": check.words,
+        "findings": [{"subject": subject, "words": words} for subject, words in check.findings],
+        "control": check.control,
+        "seconds": check.seconds,
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    probe, shot = outcome.probe, outcome.shot
+    return {
+        "id": probe.id,
+        "family": probe.family.value,
+        "what": probe.words,
+        "stands_for": probe.stands_for,
+        "must": "pass" if probe.passes else "be blocked",
+        "verdict": outcome.verdict.value,
+        "words": outcome.words,
+        "source": shot.source,
+        "source_port": shot.mark,
+        "destination": str(probe.address),
+        "protocol": probe.protocol,
+        "port": probe.port,
+        "state": shot.state,
+        "status": shot.status,
+        "milliseconds": shot.milliseconds,
+        "controls": list(probe.controls),
+        "hops": [str(hop) for hop in outcome.hops],
+        "answers": [str(hop) for hop in outcome.answers],
+    }
