@@ -18,6 +18,8 @@ MIB: Final = 1 << 20
 DATABASE_IMAGE: Final = "postgresql"
 STATIC_IMAGE: Final = "nginx-static"
 EDGE_IMAGE: Final = "edge"
+EDGE_WORKERS: Final = 2  # worker_processes of images/edge
+EDGE_MEMORY: Final = 4096 * MIB
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,10 @@ def least_cpus(sites: Sequence[SiteSpec]) -> float:
 def edge_limits(cpus: float, memory: int, shared: bool) -> Limits:
     """Limits of the edge's container: a quarter of its host, an eighth of one that it shares with tenants.
 
-    They hang on nothing that a tenant changes: adding one must never replace the edge.
+    Its two workers use no more than two cores. The limits hang on nothing that a tenant changes: adding one must never
+    replace the edge.
     """
     part = 8 if shared else 4
     least = IMAGES[EDGE_IMAGE].least_memory
-    return Limits(max(0.05, int(cpus * 100 / part) / 100), max(least, memory // part // MIB * MIB))
+    cores = min(EDGE_WORKERS, max(0.05, int(cpus * 100 / part) / 100))
+    return Limits(cores, min(EDGE_MEMORY, max(least, memory // part // MIB * MIB)))
