@@ -30,7 +30,9 @@ class Done:
 def folder_of(tenant: str, chosen: Path | None) -> Path:
     """The centre folder that declares the tenant. Raises UsageError where none or several do."""
     found = [
-        folder for folder in centre_folders(chosen) if any(spec.tenant == tenant for spec in model.load(folder).tenants)
+        folder
+        for folder in centre_folders(chosen)
+        if any(spec.tenant == tenant for spec in model.load(folder, tolerate_expired=True).tenants)
     ]
     if len(found) != 1:
         what = "no centre declares" if not found else "several centres declare"

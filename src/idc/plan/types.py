@@ -14,7 +14,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Literal
 
-from idc.model.types import Visibility, Zone
+from idc.model.enums import Visibility, Zone
 
 Slot = Literal["a", "b"]
 
