@@ -8,7 +8,7 @@ from typing import Final
 import pulumi
 import pulumi_docker as docker
 
-from stacks.components.engines import LOG_DRIVER, LOG_OPTIONS, Engines
+from stacks.components.engines import ATTACHED, LOG_DRIVER, LOG_OPTIONS, Engines
 from stacks.inputs import ContainerInput, MountInput
 
 MEBIBYTE: Final = 1024 * 1024
@@ -55,7 +55,7 @@ class HardenedContainer(pulumi.ComponentResource):
             cpus=_cpus(container["cpus"]),
             tmpfs=dict(container["tmpfs"]) or None,
             mounts=[_mount(mount) for mount in container["mounts"]],
-            network_mode=container["network"],
+            network_mode=ATTACHED,
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(
                     name=container["network"],

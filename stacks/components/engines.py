@@ -10,6 +10,9 @@ import pulumi_docker as docker
 
 from stacks.inputs import Labels, StackInput
 
+# The default bridge, which a container is taken off again before it starts. With the name of its own network here, the
+# engine (20.10) passes over the fixed address that the provider asks for afterwards.
+ATTACHED: Final = "bridge"
 LOG_DRIVER: Final = "json-file"
 LOG_OPTIONS: Final = {"max-size": "10m", "max-file": "3"}
 

@@ -8,7 +8,7 @@ from typing import Final
 import pulumi
 import pulumi_docker as docker
 
-from stacks.components.engines import LOG_DRIVER, LOG_OPTIONS, Engines
+from stacks.components.engines import ATTACHED, LOG_DRIVER, LOG_OPTIONS, Engines
 from stacks.components.network import Segment
 from stacks.components.volume import Store
 from stacks.inputs import LabHostInput
@@ -44,7 +44,9 @@ class LabHost(pulumi.ComponentResource):
             image=host["image_id"],
             envs=[f"{name}={value}" for name, value in sorted(env.items())],
             capabilities=docker.ContainerCapabilitiesArgs(adds=list(CAPABILITIES)),
-            security_opts=["apparmor=unconfined", "seccomp=unconfined", "systempaths=unconfined"],
+            # Not systempaths=unconfined as well: the provider does not read it back and would replace the host on every
+            # run after a refresh. What it would unlock the host remounts itself.
+            security_opts=["apparmor=unconfined", "seccomp=unconfined"],
             cgroupns_mode="private",
             # A new network namespace may inherit forwarding from the machine: the firewall's unit turns it on.
             sysctls={"net.ipv4.ip_forward": "0"},
@@ -58,7 +60,7 @@ class LabHost(pulumi.ComponentResource):
             stop_timeout=STOP_SECONDS,
             destroy_grace_seconds=STOP_SECONDS,
             ipc_mode="private",
-            network_mode=host["links"][0]["network"] if host["links"] else "none",
+            network_mode=ATTACHED if host["links"] else "none",
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(
                     name=link["network"], ipv4_address=link["ipv4"], ipv6_address=link["ipv6"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from stacks.components.engines import LOG_DRIVER, LOG_OPTIONS, Engines
+from stacks.components.engines import ATTACHED, LOG_DRIVER, LOG_OPTIONS, Engines
 from stacks.components.network import Segment
 from stacks.inputs import PersonInput
 
@@ -27,7 +27,7 @@ class Person(pulumi.ComponentResource):
             capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=["CAP_NET_ADMIN", "CAP_NET_RAW"]),
             security_opts=["no-new-privileges:true"],
             ipc_mode="private",
-            network_mode=person["network"],
+            network_mode=ATTACHED,
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(
                     name=person["network"], ipv4_address=person["ipv4"], ipv6_address=person["ipv6"]
