@@ -31,7 +31,7 @@ def flows(chooser: Chooser) -> None:
                 network = flow.destination.networks[0]
                 address = network[1] if network.num_addresses > 2 else network[0]
                 chooser.passes(Family.FLOW, source.place, None, address, flow.protocol, flow.port, flow.id,
-                               exit=flow.destination.via or source.place.machine)  # fmt: skip
+                               way_out=flow.destination.via or source.place.machine)  # fmt: skip
 
 
 def management(chooser: Chooser) -> None:
@@ -53,7 +53,7 @@ def _turn(items: Sequence[Container], own: int, count: int = SPREAD) -> list[Con
 
 
 def tenants(chooser: Chooser) -> None:
-    """No container reaches another tenant's, on the same host or on another, nor an undeclared one of its own tenant."""
+    """No container reaches another tenant's, on its host or on another, nor an undeclared one of its own tenant."""
     census = chooser.census
     inner = [container for container in census.containers if container.name not in census.edges]
     by_host: dict[str, list[Container]] = defaultdict(list)

@@ -1,7 +1,7 @@
 """From what was sent and what was seen to a verdict. Pure.
 
-A probe that must be blocked holds only if its controls passed, its destination was watched, it was seen to set out, and it
-neither arrived nor was answered. Whatever is missing of that makes it unknown, and unknown counts as failed.
+A probe that must be blocked holds only if its controls passed, its destination was watched, it was seen to set out, and
+it neither arrived nor was answered. Whatever is missing of that makes it unknown, and unknown counts as failed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ def key_of(probe: Probe, shot: Shot) -> tuple[str, int, int]:
 def _in_order(probe: Probe, hops: tuple[Sight, ...]) -> tuple[Sight, ...]:
     """The sender's machine first and the destination's last; each machine has its own clock and its own order."""
     last = probe.destination.machine if probe.destination else None
-    return tuple(sorted(hops, key=lambda hop: 0 if hop.machine == probe.source.machine else 2 if hop.machine == last else 1))
+    return tuple(
+        sorted(hops, key=lambda hop: 0 if hop.machine == probe.source.machine else 2 if hop.machine == last else 1)
+    )
 
 
 def _arrived(probe: Probe, hops: tuple[Sight, ...]) -> bool:
-    """Whether the packet came to its destination. A host sees packets before it drops them, so there it must be taken in."""
+    """Whether the packet came to its destination. A host sees packets that it drops: there it must be taken in."""
     place = probe.destination
     if place is None:
         return False
@@ -43,7 +45,7 @@ def _set_out(probe: Probe, hops: tuple[Sight, ...]) -> bool:
     return any((hop.machine, hop.space) != sender or hop.way == "out" for hop in hops)
 
 
-def _stopped(probe: Probe, hops: tuple[Sight, ...]) -> str:
+def _stopped(hops: tuple[Sight, ...]) -> str:
     """Where a packet that did not arrive was last seen."""
     ahead = [hop for hop in hops if hop.space == HOST]
     last = ahead[-1] if ahead else hops[-1]
@@ -108,7 +110,7 @@ def _must_be_blocked(
         state = seen.listening.get(wish, "was not started")
         if state not in ("ours", "taken"):
             return Verdict.UNKNOWN, f"no listener could stand at its destination: {state}"
-    return Verdict.HELD, _stopped(probe, hops)
+    return Verdict.HELD, _stopped(hops)
 
 
 def judge(probes: list[Probe], shots: Mapping[str, Shot], seen: Seen) -> list[Outcome]:

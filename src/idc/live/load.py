@@ -114,7 +114,8 @@ class Load:
 
     def __str__(self) -> str:
         """For people."""
-        return f"{self.requests} requests, {self.failed} failed, p50 {self.p50 * 1000:.0f} ms, p99 {self.p99 * 1000:.0f} ms"
+        times = f"p50 {self.p50 * 1000:.0f} ms, p99 {self.p99 * 1000:.0f} ms"
+        return f"{self.requests} requests, {self.failed} failed, {times}"
 
 
 @contextmanager
@@ -128,8 +129,8 @@ def http_load(
 ) -> Iterator[Load]:
     """Asks ``(url, host header)`` in turn, ``rate`` times a second altogether, for as long as the block lasts.
 
-    It ends by itself after ``max_seconds``. A request is made on its turn or not at all, so that a stall of the sites shows as
-    failures and slow answers rather than as a lower rate.
+    It ends by itself after ``max_seconds``. A request is made on its turn or not at all, so that a stall of the sites
+    shows as failures and slow answers rather than as a lower rate.
     """
     if not targets:
         raise ValueError("a load needs at least one target")

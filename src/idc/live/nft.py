@@ -161,7 +161,10 @@ def _set(place: str, one: NftSet | None, other: NftSet | None) -> Iterator[str]:
         return
     if one.definition != other.definition:
         yield f"{place} is {one.definition}, planned {other.definition}"
-    for words, elements in (("is nobody's", one.elements - other.elements), ("is missing", other.elements - one.elements)):
+    for words, elements in (
+        ("is nobody's", one.elements - other.elements),
+        ("is missing", other.elements - one.elements),
+    ):
         for element in sorted(elements)[:20]:
             yield f"{place}: element {element} {words}"
         if len(elements) > 20:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 GOOD: Final = tuple(range(200, 400))
 REFUSED: Final = (404, 421)
+SHUT: Final = (*REFUSED, 410, 503)
 OTHERS: Final[tuple[tuple[Protocol, int], ...]] = (("udp", CLOSED_PORT), ("icmp", 0))
 NOBODY: Final = "nobody.invalid"  # a name that no site can have (RFC 6761)
 
@@ -44,20 +45,18 @@ def site_control(chooser: Chooser, visibility: Visibility, name: str = "") -> tu
     if person is None:
         return ()
     for probe in chooser.probes.values():
-        if probe.family is Family.SITE and probe.source == person.place and probe.request:
-            if not name or probe.request.host == name:
-                return (probe.id,)
+        asked = probe.request.host if probe.request else ""
+        if probe.family is Family.SITE and probe.source == person.place and asked and name in ("", asked):
+            return (probe.id,)
     return ()
 
 
-def _by_hand(chooser: Chooser, person: Person) -> tuple[str, ...]:
+def _by_hand(chooser: Chooser, person: Person, by: Address) -> tuple[str, ...]:
     """Control of packets made by hand: by the same way, the listener itself answers."""
-    listener = person.listener
-    return (
-        chooser.passes(Family.CONTROL, person.place, None, listener.address, "tcp", listener.port,
-                       "a packet made by hand is answered where it may go", gateway=listener.address,
-                       more=f"/by-{listener.address}"),
-    )  # fmt: skip
+    words = "a packet made by hand is answered where it may go"
+    name = chooser.passes(Family.CONTROL, person.place, None, by, "tcp", person.listener.port, words, gateway=by,
+                          more=f"/by-{by}")  # fmt: skip
+    return (name,)
 
 
 def insides(chooser: Chooser) -> None:
@@ -66,7 +65,7 @@ def insides(chooser: Chooser) -> None:
     families = {Visibility.INTERNET: Family.INTERNET_INSIDE, Visibility.FABRIC: Family.FABRIC_INSIDE}
     for visibility, person in sorted(census.people.items()):
         family, by = families[visibility], person.listener.address
-        controls = _by_hand(chooser, person)
+        controls = _by_hand(chooser, person, by)
         why = f"from the {visibility} side only the listener can be reached"
         for number, target in enumerate(census.containers):
             place = census.place(target)
@@ -99,7 +98,7 @@ def listeners(chooser: Chooser) -> None:
         return
     by = person.listener.address
     serving = site_control(chooser, Visibility.FABRIC)
-    controls = (*_by_hand(chooser, person), *serving)
+    controls = (*_by_hand(chooser, person, by), *serving)
     why = "the fabric's listener serves the fabric's side only"
     edge = census.plan.container_by_name[fabric.container]
     place = census.place(edge)
@@ -115,7 +114,7 @@ def listeners(chooser: Chooser) -> None:
 
 
 def audiences(chooser: Chooser) -> None:
-    """A site for the fabric's users is refused on the Internet's listener, whatever Host header is sent; so is a name of nobody."""
+    """A site for the fabric's users is refused on the Internet's listener; so is a name of nobody, everywhere."""
     census = chooser.census
     public = {name for v in census.plan.vhosts if v.visibility is Visibility.INTERNET for name in v.names}
     citizen = census.people.get(Visibility.INTERNET)
@@ -152,8 +151,7 @@ def ipv6(chooser: Chooser) -> None:
         listener, to = person.listener, census.host_place(person.listener.host)
         why = f"from the {visibility} side only the listener can be reached, by IPv6 too"
         good = site_control(chooser, visibility)
-        hand = chooser.passes(Family.CONTROL, person.place, None, by, "tcp", listener.port,
-                              "a packet made by hand is answered where it may go", gateway=by, more=f"/by-{by}")  # fmt: skip
+        hand = _by_hand(chooser, person, by)
         ports = {other.target_port for other in census.plan.listeners if other.host == listener.host} | {
             SSH,
             CLOSED_PORT,
@@ -164,12 +162,12 @@ def ipv6(chooser: Chooser) -> None:
         own = edge.address6_a if edge.slot == "a" else edge.address6_b
         if own is not None:
             for port in sorted({other.target_port for other in census.plan.listeners} | {CLOSED_PORT}):
-                chooser.denies(Family.IPV6, person.place, census.place(edge), own, "tcp", port, why, controls=(hand,),
+                chooser.denies(Family.IPV6, person.place, census.place(edge), own, "tcp", port, why, controls=hand,
                                gateway=by)  # fmt: skip
         gateway = census.plan.segment_by_name[edge.segment].gateway6
         if gateway is not None:
             chooser.denies(Family.IPV6, person.place, census.host_place(edge.host), gateway, "tcp", SSH, why,
-                           controls=(hand,), gateway=by)  # fmt: skip
+                           controls=hand, gateway=by)  # fmt: skip
             chooser.denies(Family.IPV6, census.place(edge), census.host_place(edge.host), gateway, "tcp", SSH,
                            "nothing passes from a container to its host, by IPv6 either")  # fmt: skip
 
@@ -180,10 +178,10 @@ def closed(chooser: Chooser) -> None:
     served = {(vhost.visibility, name) for vhost in census.plan.vhosts for name in vhost.names}
     for site in census.plan.sites:
         person = census.people.get(site.visibility)
+        good = site_control(chooser, site.visibility)
         for name in site.names:
             if person is not None and (site.visibility, name) not in served:
-                _refused(chooser, person, name, Family.SHUT, f"{site.ref} is shut", site_control(chooser, site.visibility),
-                         statuses=(*REFUSED, 410, 503))  # fmt: skip
+                _refused(chooser, person, name, Family.SHUT, f"{site.ref} is shut", good, SHUT)
     for target in census.containers:
         if target.tenant in census.closed:
             for edge in sorted(census.edges):

@@ -1,4 +1,4 @@
-"""From the document that ``agent/collect`` prints to a ``Snapshot``. Pure; fits what the programs of Debian 12 print."""
+"""From the document of ``agent/collect`` to a ``Snapshot``. Pure; fits what the programs of Debian 12 print."""
 
 from __future__ import annotations
 
@@ -172,7 +172,9 @@ def listeners(text: str) -> tuple[Listener, ...]:
             continue
         address, _, port = words[4].rpartition(":")
         program = _PROGRAM.search(line)
-        found.append(Listener(words[0], address.partition("%")[0].strip("[]"), int(port), program[1] if program else ""))
+        found.append(
+            Listener(words[0], address.partition("%")[0].strip("[]"), int(port), program[1] if program else "")
+        )
     return tuple(found)
 
 

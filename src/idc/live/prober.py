@@ -1,4 +1,4 @@
-"""Sends the probes of a plan for real: listeners and watchers on every machine, then all probes side by side, then what was seen.
+"""Sends the probes of a plan: listeners and watchers on every machine, all probes side by side, then what was seen.
 
 Three calls a machine and round: ``sensor`` starts, ``shoot`` sends, ``sensor`` is collected and ends. Sensors end by
 themselves where the last call does not come through, so an interrupted run leaves nothing behind.
@@ -185,7 +185,7 @@ def _seen(
     ended: Mapping[str, dict[str, Any] | EngineError],
     blind: dict[tuple[str, str], str],
 ) -> Seen:
-    """What the watchers of all machines saw, the sender's machines first only where their order is known: by machine."""
+    """What the watchers of all machines saw; each machine's sights in their order."""
     listening: dict[tuple[str, str, str, str, int], str] = {}
     requests: dict[tuple[str, int, int], list[Sight]] = defaultdict(list)
     answers: dict[tuple[str, int, int], list[Sight]] = defaultdict(list)

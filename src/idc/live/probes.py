@@ -1,4 +1,4 @@
-"""Which probes a plan calls for: one that must pass for each declared flow, and blocked ones for each denied pair of classes.
+"""Which probes a plan calls for: a passing one for each declared flow, blocked ones for each denied pair of classes.
 
 The number grows with the sites, not with their pairs: each container tries a few neighbours in turn. Pure, and the same
 plan gives the same probes.
@@ -60,14 +60,14 @@ class Chooser:
 
     def passes(
         self, family: Family, source: Place, destination: Place | None, address: Address, protocol: Protocol, port: int,
-        stands_for: str, *, listen: bool = False, exit: str = "", request: Request | None = None, more: str = "",
+        stands_for: str, *, listen: bool = False, way_out: str = "", request: Request | None = None, more: str = "",
         gateway: Address | None = None,
     ) -> str:  # fmt: skip
         """A probe that must pass."""
         return self.add(
             Probe(
                 self.id_of(family, source, address, protocol, port, more), family, source, destination, address,
-                protocol, port, stands_for, passes=True, listen=listen, exit=exit, request=request, gateway=gateway,
+                protocol, port, stands_for, passes=True, listen=listen, exit=way_out, request=request, gateway=gateway,
             )
         )  # fmt: skip
 

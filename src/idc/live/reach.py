@@ -1,4 +1,4 @@
-"""Running a program of ``agent/`` on a host by one call, or on this machine: text and one JSON document in, one document out.
+"""Running a program of ``agent/`` on a host by one call, or on this machine: one JSON document in, one out.
 
 Nothing is installed on the host: the programs go along on standard input.
 """
@@ -36,17 +36,27 @@ class Completed(Protocol):
     """What came of a command."""
 
     @property
-    def returncode(self) -> int: ...
+    def returncode(self) -> int:
+        """0 when it did what it should."""
+        ...
+
     @property
-    def stdout(self) -> bytes: ...
+    def stdout(self) -> bytes:
+        """What it printed."""
+        ...
+
     @property
-    def stderr(self) -> bytes: ...
+    def stderr(self) -> bytes:
+        """What it complained about."""
+        ...
 
 
 class Way(Protocol):
     """The one way to every host (``idc.engine.hosts.Hosts``)."""
 
-    def run(self, host: str, command: Sequence[str], *, input: bytes = b"", deadline: float = 60.0) -> Completed:
+    def run(
+        self, host: str, command: Sequence[str], *, input: bytes = b"", deadline: float = 60.0  # noqa: A002
+    ) -> Completed:  # fmt: skip
         """Runs a command there. Raises Unreachable when the host does not answer within the deadline (seconds)."""
         ...
 

@@ -1,4 +1,4 @@
-"""What a verification came to. A verdict is never a bare yes: a pass says how much was looked at, a failure carries its witness.
+"""What a verification came to. A pass says how much was looked at, a failure carries its witness: never a bare yes.
 
 What could not be looked at is *unknown*, and unknown fails like a finding.
 """
@@ -100,7 +100,9 @@ class Report:
                 words = f"{outcome.words} ({probe.stands_for})"
                 host = probe.source.machine or "outside"
                 hops = tuple(str(hop) for hop in outcome.hops)
-                yield Finding(probe.id, probe.family.value, host, probe.words, words, outcome.verdict, "8.1.3.2 c", hops)
+                yield Finding(
+                    probe.id, probe.family.value, host, probe.words, words, outcome.verdict, "8.1.3.2 c", hops
+                )
 
     def _check_findings(self) -> Iterator[Finding]:
         for check in self.checks:
@@ -115,7 +117,9 @@ class Report:
         for family in dict.fromkeys(check.family for check in self.checks):
             own = [check for check in self.checks if check.family == family and check.verdict is not None]
             if own:
-                rows.append(_row(family, [c.verdict for c in own if c.verdict], sum(c.looked for c in own), packets=False))
+                rows.append(
+                    _row(family, [c.verdict for c in own if c.verdict], sum(c.looked for c in own), packets=False)
+                )
         for kind in Family:
             verdicts = [outcome.verdict for outcome in self.outcomes if outcome.probe.family is kind]
             if verdicts:
@@ -157,7 +161,8 @@ class Report:
         checks = [row for row in rows if not row.packets]
         looked = sum(row.looked for row in checks)
         held = sum(row.held for row in checks)
-        lines.append(f"checks of live state: {held} of {sum(_total(r) for r in checks)} hold, {looked} things looked at{_bad(checks)}")
+        total = sum(_total(row) for row in checks)
+        lines.append(f"checks of live state: {held} of {total} hold, {looked} things looked at{_bad(checks)}")
         lines += [f"not assessed: {words}" for words in self.not_assessed]
         return lines
 

@@ -48,7 +48,10 @@ def _table(title: str, rows: list[Row], *, packets: bool) -> Table:
     table.add_column("verdict", no_wrap=True)
     for row in rows:
         cells = [escape(row.family), *(["pass" if row.must_pass else "be blocked"] if packets else [])]
-        bad = [f"[{_STYLE[v]}]{n}[/]" if n else "0" for v, n in ((Verdict.BROKEN, row.broken), (Verdict.UNKNOWN, row.unknown))]
+        bad = [
+            f"[{_STYLE[v]}]{n}[/]" if n else "0"
+            for v, n in ((Verdict.BROKEN, row.broken), (Verdict.UNKNOWN, row.unknown))
+        ]
         verdict = row.verdict
         table.add_row(*cells, str(row.held), *bad, str(row.looked), f"[{_STYLE[verdict]}]{verdict.value}[/]")
     return table

@@ -1,4 +1,4 @@
-"""The pytest side of a verification: a plugin with what tests need, run in one child process, results as one JSON document.
+"""The pytest side of a verification: a plugin with what tests need, run in one child process, one document of results.
 
     python -m idc.live.suite FOLDER      FOLDER/context.json says what is looked at; FOLDER/results.json is written
 
@@ -27,7 +27,7 @@ MOST_FINDINGS: Final = 200  # of one test
 
 
 class NotApplicableError(Exception):
-    """This does not exist here (a kernel setting in a container, say): no verdict, and the reason is told."""
+    """What is asked does not exist here (a kernel setting in a container, say): no verdict, and the reason is told."""
 
 
 class FoundError(AssertionError):
@@ -241,9 +241,11 @@ def main(folder: Path) -> int:
     plugin = Plugin(Context.read(folder))
     hosts = ",".join(f"ssh://{name}" for name in order["hosts"])
     words = [
-        *order["paths"], "-q", "-p", "testinfra.plugin", *(["-k", order["only"]] if order.get("only") else []), "--no-header", "--tb=short", "-p", "no:cacheprovider", "--import-mode=importlib",
-        f"--rootdir={folder}", f"--confcutdir={folder}", "-c", str(folder / "pytest.ini"), f"--hosts={hosts}",
+        *order["paths"], "-q", "--no-header", "--tb=short", "--import-mode=importlib", f"--hosts={hosts}",
+        "-p", "testinfra.plugin", "-p", "no:cacheprovider",
+        f"--rootdir={folder}", f"--confcutdir={folder}", "-c", str(folder / "pytest.ini"),
         *([f"--ssh-config={order['ssh_config']}"] if order["ssh_config"] else []),
+        *(["-k", order["only"]] if order["only"] else []),
     ]  # fmt: skip
     code = pytest.main(words, plugins=[plugin])
     beside = folder / "results.json.new"

@@ -34,7 +34,9 @@ from idc.render.host_files import host_files
 SUITE: Final = "tests/live/verify"
 SUITE_DEADLINE: Final = 300.0
 
-_INI: Final = "[pytest]\nmarkers =\n    control: clause of GB/T 22239-2019 that the check supports\n    live: needs hosts\n"
+_INI: Final = (
+    "[pytest]\nmarkers =\n    control: clause of GB/T 22239-2019 that the check supports\n    live: needs hosts\n"
+)
 
 Say = Callable[[str], None]
 
@@ -70,8 +72,8 @@ def run(
 ) -> Report:
     """Verify a centre against its plan and leave the evidence in the station's folder.
 
-    ``packets=False`` sends nothing. ``extra`` are more test files or folders (a centre's own). ``only`` keeps probes whose
-    id and tests whose name contain it; such a report says that it is no whole one.
+    ``packets=False`` sends nothing. ``extra`` are more test files or folders (a centre's own). ``only`` keeps probes
+    whose id and tests whose name contain it; such a report says that it is no whole one.
     """
     began, spent = datetime.now(UTC), _Spent()
     lab = any(host.is_lab for host in plan.hosts)
@@ -136,7 +138,7 @@ def _not_assessed(plan: Plan, packets: bool, only: str) -> Iterator[str]:
         yield f"everything whose name does not contain {only!r}"
 
 
-# -- tests ---------------------------------------------------------------------------------------------------------------
+# -- tests -----------------------------------------------------------------------------------------------------------
 
 
 def _tests(
@@ -162,7 +164,8 @@ def _tests(
             "only": only,
             "files": {
                 host.name: {
-                    path: hashlib.sha256(text.encode()).hexdigest() for path, text in host_files(plan, host.name).items()
+                    path: hashlib.sha256(text.encode()).hexdigest()
+                    for path, text in host_files(plan, host.name).items()
                 }
                 for host in plan.hosts
             },
@@ -226,7 +229,7 @@ def _check(entry: Mapping[str, Any]) -> Check:
     )
 
 
-# -- evidence ------------------------------------------------------------------------------------------------------------
+# -- evidence --------------------------------------------------------------------------------------------------------
 
 
 def _digest(document: Mapping[str, Any]) -> str:

@@ -75,7 +75,7 @@ def test_containers_run_the_planned_image_and_are_healthy(snapshot: Snapshot, pl
 
 @pytest.mark.control("8.1.4.4 a")
 def test_containers_are_hardened(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
-    """Read-only root, no capability but those named, no new privileges, no namespace of the host, no device, no root."""
+    """Read-only root, no capability but those named, no new privileges, no shared namespace, no device, no root."""
     pairs = list(_pairs(snapshot, plan))
     _need(pairs, checks)
     for subject, container, state in pairs:

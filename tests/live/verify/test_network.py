@@ -16,7 +16,9 @@ ROOT = "1:"
 def _planned_addresses(plan: Plan, host: Host) -> dict[str, set[str]]:
     planned: dict[str, set[str]] = {}
     for interface in host.interfaces:
-        planned[interface.name] = {str(interface.address)} | ({str(interface.address6)} if interface.address6 else set())
+        planned[interface.name] = {str(interface.address)} | (
+            {str(interface.address6)} if interface.address6 else set()
+        )
     for segment in plan.segments:
         if segment.host == host.name:
             planned[segment.bridge] = {f"{segment.gateway}/{segment.subnet.prefixlen}"}
@@ -40,7 +42,9 @@ def test_interfaces_have_the_planned_addresses_and_no_others(snapshot: Snapshot,
     if plan.host_by_name[snapshot.host].is_lab:
         for link in links.values():
             if link.name not in planned and link.name != "lo":
-                checks.that(not link.addresses, f"link {link.name}", f"has {', '.join(link.addresses)}, nobody declared it")
+                checks.that(
+                    not link.addresses, f"link {link.name}", f"has {', '.join(link.addresses)}, nobody declared it"
+                )
 
 
 @pytest.mark.control("8.1.2.1 d")
@@ -50,13 +54,17 @@ def test_routes_are_as_planned(snapshot: Snapshot, plan: Plan, checks: Checks) -
     found = {(r.destination, r.gateway) for r in snapshot.routes.value if r.table == "main" and r.kind == "unicast"}
     for other in plan.hosts:
         for block in other.blocks if other.name != host.name else ():
-            checks.that((str(block), str(other.address)) in found, f"route to {block}", f"by {other.address} is missing")
+            checks.that(
+                (str(block), str(other.address)) in found, f"route to {block}", f"by {other.address} is missing"
+            )
     holes = {r.destination for r in snapshot.routes.value if r.kind in ("blackhole", "unreachable", "prohibit")}
     checks.that(str(plan.prefix) in holes, f"the rest of {plan.prefix}", "does not end in a blackhole")
     gateways = {str(other.address) for other in plan.hosts}
     for destination, gateway in sorted(found):
         if gateway and destination != "default":
-            checks.that(gateway in gateways, f"route to {destination}", f"goes by {gateway}, which is no host of the centre")
+            checks.that(
+                gateway in gateways, f"route to {destination}", f"goes by {gateway}, which is no host of the centre"
+            )
     if host.is_lab:
         checks.that(not any(d == "default" for d, _ in found), "default route", "exists; a lab host has none")
 
@@ -68,7 +76,7 @@ def _near(found: int, planned: int) -> bool:
 
 @pytest.mark.control("8.1.2.1 b")
 def test_tenants_have_their_bandwidth(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
-    """Each tenant's HTB class has its guaranteed rate and its limit on the uplink, and its limit on each of its bridges."""
+    """Each tenant's HTB class has its guarantee and its limit on the uplink, and its limit on each of its bridges."""
     host = plan.host_by_name[snapshot.host]
     shares = [share for share in plan.bandwidth if share.host == host.name]
     traffic = snapshot.traffic.value

@@ -70,7 +70,9 @@ def test_nobody_else_has_rules(snapshot: Snapshot, checks: Checks) -> None:
         ("ip6tables", snapshot.ip6tables.value),
         *((f"legacy {family} tables", text) for family, text in snapshot.legacy.value.items()),
     ):
-        lines = [line for line in text.splitlines() if line.startswith("-A") or (line.startswith(":") and " - [" in line)]
+        lines = [
+            line for line in text.splitlines() if line.startswith("-A") or (line.startswith(":") and " - [" in line)
+        ]
         checks.that(not lines, words, f"holds {len(lines)} rules and chains: {'; '.join(lines[:3])}")
 
 
@@ -94,7 +96,10 @@ def test_forwarding_is_on_only_where_the_rules_want_it(snapshot: Snapshot, plan:
     host = plan.host_by_name[snapshot.host]
     six = any(s.subnet6 for s in plan.segments if s.host == host.name) or any(i.address6 for i in host.interfaces)
     checks.equal(
-        "IPv6 forwarding", "net/ipv6/conf/all/forwarding", found.get("net/ipv6/conf/all/forwarding"), "1" if six else "0"
+        "IPv6 forwarding",
+        "net/ipv6/conf/all/forwarding",
+        found.get("net/ipv6/conf/all/forwarding"),
+        "1" if six else "0",
     )
     for name in ("iptables", "ip6tables"):
         checks.equal("bridges", name, found.get(f"net/bridge/bridge-nf-call-{name}"), "1")

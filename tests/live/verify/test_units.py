@@ -44,7 +44,9 @@ def test_units_run_and_come_back_after_a_restart(snapshot: Snapshot, plan: Plan,
         if unit is None or unit.load != "loaded":
             continue
         checks.that(unit.active == "active", name, f"is {unit.active} ({unit.sub})")
-        checks.that(unit.enabled in ("enabled", "static"), name, f"is {unit.enabled or 'not enabled'}: a restart loses it")
+        checks.that(
+            unit.enabled in ("enabled", "static"), name, f"is {unit.enabled or 'not enabled'}: a restart loses it"
+        )
         checks.that(not unit.stale, name, "runs by an older file than the one that lies there")
 
 

@@ -1,4 +1,4 @@
-"""The small centre of ``plans`` as network namespaces on this machine: hosts with the rendered rules, containers, people, services.
+"""The small centre of ``plans`` as network namespaces: hosts with the rendered rules, containers, people, services.
 
 Nothing of Docker takes part, so it stands within a second. Each namespace's name begins with a prefix of its own.
 """
@@ -79,7 +79,7 @@ class Netlab:
             space,
             f"link add {link} type veth peer name {port} netns {self.name(bridge_space)}",
             f"link set {link} up",
-            *(f"addr add {address} dev {link} nodad" if ":" in address else f"addr add {address} dev {link}" for address in addresses),
+            *(f"addr add {address} dev {link}{' nodad' if ':' in address else ''}" for address in addresses),
         )  # fmt: skip
         self.ip(bridge_space, f"link set {port} master {bridge} up")
 

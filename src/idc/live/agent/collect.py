@@ -1,14 +1,13 @@
 """Reads one host's state once and returns it as one JSON document. Only reads: it changes nothing.
 
-What could not be read is an entry with ``error``, never an empty answer: an empty rule set and an unread one are not alike.
-Values of environment variables leave the host only as SHA-256, since a secret may have been put there by mistake.
+What could not be read is an entry with ``error``, never an empty answer: an empty rule set and an unread one are not
+alike. Values of environment variables leave the host only as SHA-256: a secret may have been put there by mistake.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import glob
 import hashlib
 import http.client
 import json
@@ -19,6 +18,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 CLONE_NEWNET = 0x40000000
@@ -85,19 +85,19 @@ def sysctls() -> dict[str, str]:
     """The settings that decide about packets, by their dotted-free path: ``net/ipv4/ip_forward``."""
     found: dict[str, str] = {}
     for pattern in SYSCTLS:
-        for path in glob.glob(f"/proc/sys/{pattern}"):
+        for path in Path("/proc/sys").glob(pattern):
             try:
-                with open(path, encoding="utf-8") as file:
-                    found[path.removeprefix("/proc/sys/")] = file.read().strip()
+                found[str(path.relative_to("/proc/sys"))] = path.read_text().strip()
             except OSError:
                 continue  # write-only or gone: a reader that needs it says "unknown"
     return found
 
 
-def file_state(path: str) -> dict[str, Any]:
+def file_state(place: str) -> dict[str, Any]:
     """Kind, mode, owner and SHA-256 of one file; links are not followed for their kind, but for their content."""
+    path = Path(place)
     try:
-        state = os.lstat(path)
+        state = path.lstat()
     except FileNotFoundError:
         return {"missing": True}
     except OSError as error:
@@ -111,9 +111,9 @@ def file_state(path: str) -> dict[str, Any]:
     }
     try:
         if entry["kind"] == "link":
-            entry["target"] = os.readlink(path)
-        if os.path.isfile(path):
-            with open(path, "rb") as file:
+            entry["target"] = str(path.readlink())
+        if path.is_file():
+            with path.open("rb") as file:
                 entry["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         entry["error"] = str(error)
@@ -127,7 +127,7 @@ def below(folders: list[str], limit: int = 20000) -> dict[str, dict[str, Any]]:
         found[folder] = file_state(folder)
         for root, names, files in os.walk(folder):
             for name in sorted(names) + sorted(files):
-                path = os.path.join(root, name)
+                path = f"{root}/{name}"
                 found[path] = file_state(path)
                 if len(found) > limit:
                     raise ValueError(f"more than {limit} files below {', '.join(folders)}")
@@ -142,6 +142,7 @@ class Engine(http.client.HTTPConnection):
         self.path = path
 
     def connect(self) -> None:
+        """To the socket rather than to a port."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self.path)
@@ -188,7 +189,7 @@ def docker(path: str) -> dict[str, Any]:
 def traffic_control() -> dict[str, str]:
     """Classes and filters of each interface (text: iproute2 6.1 has no JSON of classes)."""
     found: dict[str, str] = {}
-    names = sorted(os.listdir("/sys/class/net"))
+    names = sorted(entry.name for entry in Path("/sys/class/net").iterdir())
     for name in names:
         for what, argv in {
             "class": ["tc", "class", "show", "dev", name],
@@ -198,7 +199,7 @@ def traffic_control() -> dict[str, str]:
         }.items():
             answer = command(argv)
             if "error" in answer:
-                if os.path.exists(f"/sys/class/net/{name}"):
+                if Path(f"/sys/class/net/{name}").exists():
                     raise OSError(answer["error"])
                 continue  # a container's interface that went meanwhile
             if answer["out"].strip():
@@ -211,8 +212,7 @@ def legacy_tables() -> dict[str, str]:
     found: dict[str, str] = {}
     for family, program in (("ip", "iptables-legacy-save"), ("ip6", "ip6tables-legacy-save")):
         try:
-            with open(f"/proc/net/{family}_tables_names", encoding="utf-8") as file:
-                names = file.read().split()
+            names = Path(f"/proc/net/{family}_tables_names").read_text().split()
         except FileNotFoundError:
             continue
         if names:
@@ -224,7 +224,7 @@ def legacy_tables() -> dict[str, str]:
 
 
 def expected_ruleset(text: str) -> str:
-    """The rendered rule set as this host's kernel and nft show it: loaded into an empty namespace that ends with the reader.
+    """The rendered rule set as this host's kernel and nft show it: loaded into an empty namespace that soon ends.
 
     The host's own rules are untouched. Comparing two listings of the same nft is exact where comparing texts is not.
     """
@@ -257,8 +257,7 @@ def expected_ruleset(text: str) -> str:
 
 def read_text(path: str) -> str:
     """Text of a file."""
-    with open(path, encoding="utf-8") as file:
-        return file.read().strip()
+    return Path(path).read_text().strip()
 
 
 def units(names: list[str]) -> str:

@@ -2,8 +2,8 @@
 
 ``{"listen": […], "watch": […], "token": …, "seconds": …}`` starts it: the answer comes once every listener and watcher
 stands, and a child of its own stays behind. ``{"collect": token}`` fetches what was seen and ends the child. It ends by
-itself after its seconds, so nothing is left behind on a host that was not reached again. No file is made: the two meet at an
-abstract socket that only the same user may use.
+itself after its seconds, so nothing is left behind on a host that was not reached again. No file is made: the two meet
+at an abstract socket that only the same user may use.
 
 Watching says more than answering does: a packet whose answer is lost has still arrived where it must not.
 """
@@ -46,7 +46,7 @@ def listener(spaces: wire.Spaces, wish: dict[str, Any]) -> tuple[socket.socket |
 
 
 class Trails:
-    """Where each probe and each answer to one was seen: ``address protocol mark`` -> places with the moment of first sight.
+    """Where each probe and each answer to one was first seen, and when: ``address protocol mark`` -> places.
 
     The address is the prober's side: a probe's source, an answer's destination.
     """

@@ -7,6 +7,7 @@ made by hand that goes to a chosen neighbour with a chosen source address, since
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -94,10 +95,8 @@ def open_shot(shot: Shot) -> None:
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
-    try:
+    with contextlib.suppress(BlockingIOError):
         sock.connect((wish["address"], 0 if shot.protocol in (wire.ICMP, wire.ICMP6) else wish["port"]))
-    except BlockingIOError:
-        pass
     shot.source = sock.getsockname()[0]
     if shot.protocol != wire.TCP:
         send_again(shot)

@@ -1,4 +1,4 @@
-"""Network namespaces, packets and filters for the two programs that probe: what the kernel's sockets do not offer by themselves.
+"""Network namespaces, packets and filters for the two programs that probe: what plain sockets do not offer.
 
 A *space* names a network namespace: ``host`` (the one this program started in), ``container:NAME`` (by the engine on
 this host), ``netns:NAME`` (below /run/netns), ``pid:N``.
@@ -7,6 +7,7 @@ Probe packets are told from all others by their source port (TCP, UDP) or identi
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import http.client
 import json
@@ -219,7 +220,7 @@ def _program() -> list[tuple[int, int, int, int]]:
 
 
 def watcher() -> socket.socket:
-    """A packet socket on all interfaces of the present namespace that sees probes and their answers only, in and out."""
+    """A packet socket on all interfaces of the present namespace: probes and their answers only, in and out."""
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
     _attach(sock, _program())
     sock.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE
@@ -235,7 +236,7 @@ def watcher() -> socket.socket:
 def deliveries() -> list[socket.socket]:
     """Raw sockets that see the probes which the present namespace itself takes in: behind its input rules.
 
-    A watcher sees a packet before it is dropped; these see it only when it was not, even if its answer is then held back.
+    A watcher sees a packet before it is dropped; these see it only when it was not, even if its answer is held back.
     """
     sockets = []
     for family, protocols in ((socket.AF_INET, (TCP, UDP, ICMP)), (socket.AF_INET6, (TCP, UDP, ICMP6))):
@@ -287,7 +288,7 @@ def lost(sock: socket.socket) -> int:
 
 
 def neighbour(gateway: str, seconds: float = 1.0) -> tuple[str, bytes]:
-    """Interface and link address of a neighbour, found as the kernel finds it. Raises OSError when it does not answer."""
+    """Interface and link address of a neighbour, found as the kernel finds it. OSError when it does not answer."""
     address = ip_address(gateway)
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     until = time.monotonic() + seconds
@@ -299,10 +300,8 @@ def neighbour(gateway: str, seconds: float = 1.0) -> tuple[str, bytes]:
                     return socket.if_indextoname(index), link
             if time.monotonic() > until:
                 raise OSError(f"the neighbour {gateway} does not answer")
-            try:
+            with contextlib.suppress(BlockingIOError):
                 knock.sendto(b"", (gateway, 9))  # the discard port: makes the kernel ask for the link address
-            except BlockingIOError:
-                pass
             time.sleep(0.02)
 
 
