@@ -1,12 +1,12 @@
 """Every error idc raises on purpose, as one tree.
 
-    IdcError                  exit code, message, hint
-    ├── InputError       (2)  the declaration or the command line is wrong: a list of problems with file:line
-    ├── RefusedError     (1)  understood, and refused: a finding, an older declaration, a destroy without its name
-    └── EngineError      (3)  an engine, host or tool failed; keeps its own words
-        ├── Unreachable       a host or engine did not answer within its deadline
-        ├── BusyError         another run holds the station
-        └── ToolError         a program idc needs is missing, cannot be built, or failed
+IdcError                  exit code, message, hint
+├── InputError       (2)  the declaration or the command line is wrong: a list of problems with file:line
+├── RefusedError     (1)  understood, and refused: a finding, an older declaration, a destroy without its name
+└── EngineError      (3)  an engine, host or tool failed; keeps its own words
+    ├── Unreachable       a host or engine did not answer within its deadline
+    ├── BusyError         another run holds the station
+    └── ToolError         a program idc needs is missing, cannot be built, or failed
 """
 
 from __future__ import annotations

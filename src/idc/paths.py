@@ -23,7 +23,7 @@ def in_checkout() -> bool:
 
 
 def cache_dir() -> Path:
-    """Folder for what can be built again (toolchain, images): ``$IDC_CACHE``, ``$XDG_CACHE_HOME/idc`` or ``~/.cache/idc``."""
+    """Folder of what can be built again: ``$IDC_CACHE``, ``$XDG_CACHE_HOME/idc`` or ``~/.cache/idc``."""
     if chosen := os.environ.get("IDC_CACHE"):
         return Path(chosen)
     if xdg := os.environ.get("XDG_CACHE_HOME"):
@@ -32,7 +32,7 @@ def cache_dir() -> Path:
 
 
 def stations_dir() -> Path:
-    """Folder that holds the station folders: ``$IDC_STATIONS``, ``<checkout>/.idc/stations`` or ``/var/lib/idc/stations``."""
+    """Folder of the stations: ``$IDC_STATIONS``, ``<checkout>/.idc/stations`` or ``/var/lib/idc/stations``."""
     if chosen := os.environ.get("IDC_STATIONS"):
         return Path(chosen)
     if in_checkout():
