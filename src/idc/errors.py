@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong with the input: where (``file:line``), the line's text, what, and what to write instead."""
+    """One thing that is wrong with the input: where (``file:line``), the line, what, and what to write instead."""
 
     file: str
     line: int  # 1-based; 0 when the whole file (or folder) is meant
@@ -94,7 +94,7 @@ class EngineError(IdcError):
         self.host = host
 
 
-class Unreachable(EngineError):
+class Unreachable(EngineError):  # noqa: N818 - a state of the world, as ConnectionRefusedError is
     """A host or engine did not answer within its deadline."""
 
 

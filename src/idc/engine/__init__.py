@@ -1,0 +1,1 @@
+"""What does I/O towards engines, hosts and this machine."""
