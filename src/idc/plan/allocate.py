@@ -18,6 +18,7 @@ from idc.plan.capacity import Amount
 from idc.plan.inputs import Declaration, Problems
 from idc.plan.lock import HostLock, Lock, SiteLock, TenantLock
 from idc.plan.placement import Room
+from idc.plan.sites import zones
 from idc.plan.types import Reservation
 
 EDGE_SEGMENT = "edge"
@@ -32,19 +33,15 @@ class Allocation:
 
 
 def allocate(declaration: Declaration, lock: Lock, problems: Problems) -> Allocation | None:
-    """Allocate all that is declared. None when the prefix itself cannot be used (noted in ``problems``).
-
-    Raises RefusedError when a tenant that holds something is no longer declared.
-    """
-    centre = declaration.centre
-    _refuse_vanished(declaration.tenants, lock)
-    layout = _layout(centre, lock, problems)
+    """Allocate all that is declared. None when the prefix itself cannot be used (noted in ``problems``)."""
+    layout = _layout(declaration.centre, lock, problems)
     if layout is None:
         return None
     return _Allocator(declaration, lock, layout, problems).run()
 
 
-def _refuse_vanished(tenants: Iterable[TenantSpec], lock: Lock) -> None:
+def refuse_vanished(tenants: Iterable[TenantSpec], lock: Lock) -> None:
+    """Raise RefusedError when a tenant that holds something is no longer declared."""
     gone = sorted(set(lock.tenants) - {spec.tenant for spec in tenants})
     if gone:
         names = ", ".join(f"tenants/{name}.yaml" for name in gone[:5]) + (" …" if len(gone) > 5 else "")
@@ -246,14 +243,14 @@ class _Allocator:
 
     def _site(self, spec: TenantSpec, index: int, site: SiteSpec, host: str, known: SiteLock | None) -> SiteLock:
         segments: dict[str, IPv4Network] = dict(known.segments) if known else {}
-        for zone in ("web", "data") if site.database else ("web",):
-            if zone not in segments:
+        for zone in zones(site):
+            if zone.value not in segments:
                 subnet = self.addresses.segment(host)
                 if subnet is None:
                     message = f"{self.centre.prefix} has no block left for site {site.name} of tenant {spec.tenant}"
                     self.problems.in_tenant(spec.tenant, ("sites", index), message, "a larger prefix, or fewer sites")
                     break
-                segments[zone] = subnet
+                segments[zone.value] = subnet
         volumes = (dict(known.volumes) if known else {}) | site_volumes(spec.tenant, site)
         return SiteLock(host, segments, known.slots if known else {}, dict(sorted(volumes.items())))
 

@@ -18,7 +18,7 @@ MIB: Final = 1 << 20
 DATABASE_IMAGE: Final = "postgresql"
 STATIC_IMAGE: Final = "nginx-static"
 EDGE_IMAGE: Final = "edge"
-EDGE_WORKERS: Final = 2  # worker_processes of images/edge
+EDGE_WORKERS: Final = 2.0  # worker_processes of images/edge
 EDGE_MEMORY: Final = 4096 * MIB
 
 

@@ -44,9 +44,10 @@ class Endpoints:
     by_owner: Mapping[str, Segment] = field(default_factory=dict)  # reference -> the segment where it answers
     by_zone: Mapping[str, tuple[Segment, ...]] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()  # tenants that are shut or retiring
+    partial: bool = False  # something could not be planned: what is missing has been said already
 
     @staticmethod
-    def of(inputs: Inputs, hosts: Mapping[str, Host], parts: Parts) -> Endpoints:
+    def of(inputs: Inputs, hosts: Mapping[str, Host], parts: Parts, *, partial: bool) -> Endpoints:
         """Over all that was planned."""
         zones: dict[str, list[Segment]] = {}
         for segment in parts.segments:
@@ -58,14 +59,15 @@ class Endpoints:
             {segment.owner: segment for segment in parts.segments if segment.zone.value != "data"},
             {zone: tuple(sorted(held, key=lambda segment: segment.name)) for zone, held in zones.items()},
             inputs.isolated | retiring,
+            partial,
         )
 
     def resolve(self, text: str) -> list[Endpoint]:
         """What a reference stands for; nothing when it is shut. Raises UnrealisableError."""
         reference = refs.parse(text)
-        if reference.kind in ("site", "tenant") and reference.name in self.closed:
+        if reference.kind == "site" and (reference.name in self.closed or self._unplanned(reference)):
             return []
-        if reference.kind in ("site", "tenant", "service"):
+        if reference.kind in ("site", "service"):
             return [self.container(self._segment(reference))]
         if reference.kind == "zone":
             return self._zone(reference.name)
@@ -78,7 +80,7 @@ class Endpoints:
                 "the Internet comes in by the edge's listener only, and nothing goes out to it",
                 "name the network that is meant; a site is shown to the Internet by `visibility: internet`",
             )
-        raise UnrealisableError(f"the addresses of {reference} are not known here", "name its IPv4 network")
+        raise UnrealisableError(f"{reference} stands for no one address here", "name a site, a service or a network")
 
     def _segment(self, reference: Reference) -> Segment:
         segment = self.by_owner.get(str(reference))
@@ -86,7 +88,10 @@ class Endpoints:
             return segment
         if reference.kind == "service":
             raise UnrealisableError(f"{reference} runs no container of its own yet", "name its host, as host/core-1")
-        raise UnrealisableError(f"{reference} answers nowhere", "name a site: tenant/ID/site/NAME")
+        raise UnrealisableError(f"there is no {reference}", "name a site: tenant/ID/site/NAME")
+
+    def _unplanned(self, reference: Reference) -> bool:
+        return self.partial and str(reference) not in self.by_owner
 
     def _zone(self, zone: str) -> list[Endpoint]:
         segments = self.by_zone.get(zone, ())

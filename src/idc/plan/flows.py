@@ -140,7 +140,8 @@ def _declared(written: _Written, inputs: Inputs, endpoints: Endpoints, problems:
                     )
                 )
     except UnrealisableError as error:
-        what = f"no host can let {written.source} -> {written.to} : {written.port} pass"
+        who = written.source.partition("/site/")[0] if written.origin == "egress" else written.source
+        what = f"no host can let {who} -> {written.to} : {written.port} pass"
         problems.at(written.file, written.path, f"{what}: {error}", error.hint)
         return ()
     return found

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from ipaddress import IPv4Interface
 
 from idc.collector import without_collector
-from idc.model.types import SiteKind, TenantSpec, TenantState
+from idc.model.types import CentreSpec, SiteKind, TenantSpec, TenantState
 from idc.model.units import format_bytes
 from idc.plan import addresses, bandwidth, capacity, catalogue, edge, flows, hostrules, sites
-from idc.plan.allocate import Allocation, allocate
+from idc.plan.allocate import Allocation, allocate, refuse_vanished
 from idc.plan.endpoints import Endpoints
-from idc.plan.inputs import Declaration, Inputs, Problems
+from idc.plan.inputs import Declaration, Inputs, Place, Problems
 from idc.plan.labs import MACHINE
 from idc.plan.lock import Lock
 from idc.plan.sites import Parts
@@ -42,19 +42,19 @@ def make(
 
 
 def _make(inputs: Inputs, lock: Lock) -> tuple[Plan, Lock]:
+    refuse_vanished(inputs.declaration.tenants, lock)
+    problems = Problems(inputs.declaration)
+    inputs = _sound(inputs, problems)
     declaration, centre = inputs.declaration, inputs.declaration.centre
-    problems = Problems(declaration)
-    _check(inputs, problems)
-    problems.stop()
     allocation = allocate(declaration, lock, problems)
-    if allocation is not None:
-        capacity.check(declaration, allocation.reservations, problems)
-    problems.stop()
+    if allocation is None:
+        problems.stop()
     assert allocation is not None  # else a problem was noted
+    capacity.check(declaration, allocation.reservations, problems)
     hosts = _hosts(inputs, allocation)
     parts = Parts()
     next_lock = _parts(inputs, allocation, parts).after(lock)
-    endpoints = Endpoints.of(inputs, hosts, parts)
+    endpoints = Endpoints.of(inputs, hosts, parts, partial=bool(problems.found))
     planned = flows.derive(inputs, parts, endpoints, problems)
     problems.stop()
     containers = {container.name: container for container in parts.containers}
@@ -91,8 +91,35 @@ def _sorted(inputs: Inputs) -> list[TenantSpec]:
     return sorted(inputs.declaration.tenants, key=lambda spec: spec.tenant)
 
 
-def _check(inputs: Inputs, problems: Problems) -> None:
-    """What must hold before anything can be allocated."""
+@dataclass(frozen=True)
+class _Sound:
+    """A declaration without the tenants that cannot be planned: what is wrong elsewhere is said in the same run."""
+
+    whole: Declaration
+    tenants: tuple[TenantSpec, ...]
+
+    @property
+    def centre(self) -> CentreSpec:
+        return self.whole.centre
+
+    @property
+    def digest(self) -> str:
+        return self.whole.digest
+
+    def where(self, file: str, *path: str | int) -> Place:
+        return self.whole.where(file, *path)
+
+
+def _sound(inputs: Inputs, problems: Problems) -> Inputs:
+    """Note what stands in the way of a plan; returns the inputs without the tenants that cannot be planned at all."""
+    _check_hosts(inputs, problems)
+    sound = [spec for spec in _sorted(inputs) if spec.state is not TenantState.ACTIVE or _check_tenant(spec, problems)]
+    if len(sound) == len(inputs.declaration.tenants):
+        return inputs
+    return replace(inputs, declaration=_Sound(inputs.declaration, tuple(sound)))
+
+
+def _check_hosts(inputs: Inputs, problems: Problems) -> None:
     centre = inputs.declaration.centre
     lab = {name for name in centre.hosts if inputs.is_lab(name)}
     if lab and lab != set(centre.hosts):
@@ -108,18 +135,16 @@ def _check(inputs: Inputs, problems: Problems) -> None:
             if not listener.interface:
                 message = f"the edge {front} is a real host: which of its interfaces is the {visibility}'s?"
                 problems.in_centre(("listeners", visibility.value), message, "name it: `interface: eth1`")
-    for spec in _sorted(inputs):
-        if spec.state is TenantState.ACTIVE:
-            _check_tenant(spec, problems)
 
 
-def _check_tenant(spec: TenantSpec, problems: Problems) -> None:
+def _check_tenant(spec: TenantSpec, problems: Problems) -> bool:
+    """Whether a tenant's sites can be planned."""
     for index, site in enumerate(spec.sites):
         if site.kind is SiteKind.APP and site.image not in catalogue.APPLICATIONS:
             message = f"there is no application image `{site.image}`"
             hint = f"application images: {', '.join(catalogue.APPLICATIONS)}"
             problems.in_tenant(spec.tenant, ("sites", index, "image"), message, hint)
-            return
+            return False
     least, cores = catalogue.least_memory(spec.sites), catalogue.least_cpus(spec.sites)
     if spec.quota.memory < least:
         message = f"{format_bytes(spec.quota.memory)} of memory cannot start what tenant {spec.tenant} declares"
@@ -128,6 +153,7 @@ def _check_tenant(spec: TenantSpec, problems: Problems) -> None:
     if spec.quota.cpus < cores:
         message = f"{spec.quota.cpus:g} cpus cannot be divided over what tenant {spec.tenant} declares"
         problems.in_tenant(spec.tenant, ("quota", "cpus"), message, f"{cores:g} or more")
+    return True
 
 
 def _hosts(inputs: Inputs, allocation: Allocation) -> dict[str, Host]:
@@ -141,7 +167,7 @@ def _hosts(inputs: Inputs, allocation: Allocation) -> dict[str, Host]:
             number=held.number,
             location=spec.location,
             zones=tuple(sorted(spec.zones)),
-            cpus=spec.cpus,
+            cpus=float(spec.cpus),
             memory=spec.memory,
             disk=spec.disk,
             uplink=spec.uplink,
@@ -191,7 +217,7 @@ def _tenant(spec: TenantSpec, numbers: Mapping[str, int], inputs: Inputs) -> Ten
         department=spec.department,
         state=spec.state.value,
         protection_level=spec.protection_level,
-        cpus=spec.quota.cpus,
+        cpus=float(spec.quota.cpus),
         memory=spec.quota.memory,
         disk=spec.quota.disk,
         bandwidth=spec.quota.bandwidth,

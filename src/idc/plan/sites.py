@@ -41,6 +41,11 @@ def site_ref(tenant: str, site: str) -> str:
     return f"tenant/{tenant}/site/{site}"
 
 
+def zones(site: SiteSpec) -> tuple[Zone, ...]:
+    """The zones in which a site has a segment."""
+    return (Zone.WEB, Zone.DATA) if site.database else (Zone.WEB,)
+
+
 def seal(container: Container, locked: SlotLock | None) -> Container:
     """The container with its digest and slot: another slot than before when it changed and may run beside itself."""
     plain = codec.encode(container)
@@ -70,7 +75,9 @@ def add_tenant(spec: TenantSpec, lock: TenantLock, inputs: Inputs, parts: Parts)
     sites: dict[str, SiteLock] = {}
     for name, entry in lock.sites.items():
         site = declared.get(name)
-        slots = _Site(spec, site, entry, limits, inputs).plan(parts) if site else {}
+        # Without all its segments the prefix is full: that is noted, and the rest planned to find what else is wrong.
+        complete = site is not None and all(zone.value in entry.segments for zone in zones(site))
+        slots = _Site(spec, site, entry, limits, inputs).plan(parts) if site and complete else {}
         sites[name] = replace(entry, slots=slots)
     return replace(lock, sites=sites)
 
@@ -95,7 +102,7 @@ class _Site:
 
     def plan(self, parts: Parts) -> dict[str, SlotLock]:
         images = catalogue.images_of(self.site)
-        for zone in (Zone.WEB, Zone.DATA) if self.site.database else (Zone.WEB,):
+        for zone in zones(self.site):
             parts.segments.append(self._segment(zone))
         containers = [self._container(kind, image) for kind, image in sorted(images.items())]
         parts.containers.extend(containers)

@@ -163,3 +163,26 @@ def test_real_hosts_keep_their_addresses_and_have_no_lab() -> None:
 def test_a_real_edge_must_name_the_interface_of_its_listeners() -> None:
     found = problems(build.declare(build.tenant("tax"), hosts=REAL))
     assert [problem.source for problem in found] == ["listeners.fabric", "listeners.internet"]
+
+
+def test_what_is_wrong_in_several_places_is_said_in_one_run() -> None:
+    """A wrong image, a quota that fits nowhere and a flow that cannot be: nobody should need three runs to see them."""
+    unknown = build.tenant("aa", build.app(image="flings"))
+    large = build.tenant("bb", quota={"cpus": 99})
+    calling = build.tenant("cc", egress=[{"to": "internet", "port": "443/tcp", "why": "needed for a test"}])
+    to_both = [
+        {"from": "tenant/cc/site/www", "to": f"tenant/{name}/site/{site}", "port": "80/tcp", "why": "needed for a test"}
+        for name, site in (("aa", "file"), ("bb", "www"))
+    ]
+    found = problems(build.declare(unknown, large, calling, flows=to_both))
+    assert [(problem.file.rpartition("/")[2], problem.source) for problem in found] == [
+        ("aa.yaml", "sites.0.image"),
+        ("bb.yaml", "quota.cpus"),
+        ("cc.yaml", "egress.0"),
+    ]
+
+
+def test_egress_of_many_sites_is_one_problem() -> None:
+    egress = [{"to": "internet", "port": "443/tcp", "why": "needed for a test"}]
+    (problem,) = problems(build.declare(build.tenant("cc", build.site(), build.site("two"), egress=egress)))
+    assert "tenant/cc -> internet : 443/tcp" in problem.message

@@ -225,13 +225,6 @@ def test_no_container_reaches_its_own_host() -> None:
     assert "its own host" in only(two(flow("tenant/tax/site/file", f"host/{own}"))).message
 
 
-def test_egress_that_cannot_be_is_said_once_at_its_line() -> None:
-    spec = build.tenant("tax", build.site(), build.site("two"), egress=[egress("172.16.0.0/24")])
-    with pytest.raises(InputError) as caught:
-        build.plan(build.declare(spec))
-    assert {problem.source for problem in caught.value.problems} == {"egress.0"}
-
-
 # -- host rules -----------------------------------------------------------------------------------------------------
 
 
