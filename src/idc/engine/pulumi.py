@@ -1,0 +1,332 @@
+"""Runs Pulumi stacks side by side, each in a CLI process of its own, with one CLI call a stack.
+
+What is saved against the usual way: stacks are made by writing an empty state (`pulumi_state`), programs run in forks of
+one preloaded Python (`language_host`), and there is no preview before an update, since the plan is that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final
+
+from idc import paths
+from idc.engine import files
+from idc.engine.pulumi_events import StackResult
+from idc.engine.pulumi_run import Run, Running, Tell, run
+from idc.engine.pulumi_state import PROJECT, Backend
+from idc.engine.sessions import kill_session
+from idc.engine.station import Station
+from idc.engine.toolchain import CLI_VERSION, Toolchain
+from idc.errors import EngineError
+
+__all__ = ["PulumiRunner", "StackResult", "shell_env"]
+
+_HOST_START: Final = 60.0  # seconds
+_COMMON_FLAGS: Final = ("--non-interactive", "--color", "never", "--json")
+
+
+class PulumiRunner:
+    """Runs stacks of one station. A context manager: it holds the language host, and leaves no process behind."""
+
+    def __init__(
+        self, *, backend: Path, passphrase_file: Path, station: Path, toolchain: Toolchain, log_dir: Path
+    ) -> None:
+        self._backend = Backend(state=backend, config=station / "pulumi", passphrase_file=passphrase_file)
+        self._station = station
+        self._toolchain = toolchain
+        self._logs = log_dir
+        self._host: LanguageHostProcess | None = None
+        self._running = Running(register=self._register)
+
+    def __enter__(self) -> PulumiRunner:
+        """Start the language host; it gets ready while other things are done."""
+        files.make_folder(self._logs)
+        self._backend.prepare()
+        _prepare_home(self._station)
+        self._host = LanguageHostProcess(self._environment(), self._logs / "language-host.log")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End whatever still runs."""
+        self._running.end_all()
+        if self._host is not None:
+            self._host.close()
+            self._host = None
+
+    # -- what is run -----------------------------------------------------------------------------------------------
+
+    def up(
+        self,
+        stacks: Sequence[str],
+        *,
+        parallel: int,
+        deadline: float,
+        on_event: Tell,
+        policy_pack: Path | None = None,
+        refresh: bool = False,
+    ) -> list[StackResult]:
+        """Create or change stacks until they are as their inputs say; results in the order of ``stacks``.
+
+        ``deadline`` is in seconds, for each stack. A stack that fails or is late is reported so; the others go on.
+        """
+
+        def argv(stack: str) -> list[str]:
+            self._backend.create(stack, CLI_VERSION)
+            # After a run that was killed the state may not know what became of the last operations.
+            refreshed = self._backend.recover(stack) or refresh
+            return ["up", "--yes", "--skip-preview", *(["--refresh"] if refreshed else []), *_policy(policy_pack)]
+
+        return self._all(stacks, argv, parallel, deadline, on_event)
+
+    def preview(
+        self,
+        stacks: Sequence[str],
+        *,
+        parallel: int,
+        deadline: float,
+        on_event: Tell,
+        policy_pack: Path | None = None,
+    ) -> list[StackResult]:
+        """What ``up`` would do. Changes nothing; a policy that is broken makes the result not ok."""
+
+        def argv(stack: str) -> list[str]:
+            self._backend.create(stack, CLI_VERSION)
+            return ["preview", *_policy(policy_pack)]
+
+        return self._all(stacks, argv, parallel, deadline, on_event)
+
+    def destroy(
+        self, stacks: Sequence[str], *, parallel: int, deadline: float, on_event: Tell, remove: bool = True
+    ) -> list[StackResult]:
+        """Destroy all that the stacks have made; with ``remove`` the stacks are forgotten too."""
+
+        def argv(stack: str) -> list[str]:
+            refreshed = self._backend.recover(stack)
+            return ["destroy", "--yes", "--skip-preview", *(["--refresh"] if refreshed else []),
+                    *(["--remove"] if remove else [])]  # fmt: skip
+
+        known = set(self._backend.stacks())
+        there = [stack for stack in stacks if stack in known]
+        results = {result.stack: result for result in self._all(there, argv, parallel, deadline, on_event)}
+        for result in results.values():
+            if remove and result.ok:
+                self._backend.forget(result.stack)
+        gone = StackResult("", True, 0, 0, 0, 0, 0, 0.0, {}, "")
+        return [results.get(stack) or _named(gone, stack) for stack in stacks]
+
+    def refresh(self, stacks: Sequence[str], *, parallel: int, deadline: float, on_event: Tell) -> list[StackResult]:
+        """Bring the stacks' states to what is really there."""
+
+        def argv(stack: str) -> list[str]:
+            self._backend.recover(stack)
+            return ["refresh", "--yes", "--skip-preview"]
+
+        return self._all(stacks, argv, parallel, deadline, on_event)
+
+    def stacks(self) -> list[str]:
+        """Names of the station's stacks; no state is read."""
+        return self._backend.stacks()
+
+    def break_stranded_locks(self) -> list[str]:
+        """Break locks whose process on this machine is dead; returns in words what was broken.
+
+        Call it while the station is held: then no other idc runs, and what is alive is a CLI that a person started.
+        """
+        return self._backend.break_locks(self._backend.stranded_locks())
+
+    # -- how ---------------------------------------------------------------------------------------------------------
+
+    def _all(
+        self, stacks: Sequence[str], argv: Callable[[str], list[str]], parallel: int, deadline: float, on_event: Tell
+    ) -> list[StackResult]:
+        if self._host is None:
+            raise EngineError("PulumiRunner is used outside its `with` block")
+        if not stacks:
+            return []
+        environment = {**self._environment(), "PULUMI_DEBUG_LANGUAGES": f"python:{self._host.port()}"}
+        secrets = self._secrets()
+        guard = threading.Lock()
+
+        def tell(stack: str, operation: str, what: str) -> None:
+            with guard:
+                on_event(stack, operation, what)
+
+        def one(stack: str) -> StackResult:
+            try:
+                words = argv(stack)
+            except EngineError as error:
+                return _named(StackResult("", False, 0, 0, 0, 0, 0, 0.0, {}, error.render()), stack)
+            command = [str(self._toolchain.pulumi), *words, "--stack", stack, *_COMMON_FLAGS,
+                       "--config-file", str(self._backend.config_file(stack))]  # fmt: skip
+            log = self._logs / f"pulumi-{stack}.jsonl"
+            result = run(Run(stack, command, environment, self._station / "pulumi", log, secrets, deadline),
+                         self._running, tell)  # fmt: skip
+            if not result.ok:
+                # Its own lock only: every process of its session is dead by now.
+                self._backend.break_locks(lock for lock in self._backend.stranded_locks() if lock.stack == stack)
+            self._backend.trim_history(stack)
+            return result
+
+        with ThreadPoolExecutor(max_workers=max(1, parallel)) as pool:
+            futures: list[Future[StackResult]] = [pool.submit(one, stack) for stack in stacks]
+            try:
+                return [future.result() for future in futures]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self._running.end_all()
+                self._running.ended = False
+                raise
+
+    def _environment(self) -> dict[str, str]:
+        # Nothing of the user's own Pulumi or Docker settings gets in: they would name other states and engines.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("PULUMI_") and name not in ("DOCKER_HOST", "DOCKER_CONTEXT")
+        }
+        return {
+            **inherited,
+            **_settings(self._backend, self._station),
+            **self._toolchain.env(),
+            # The CLI's own log of everything is of no use here, and costs a tenth of a small stack's time.
+            "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
+            "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",  # the history holds the same
+        }
+
+    def _secrets(self) -> dict[str, str]:
+        """What must not get into logs and messages: name -> secret."""
+        found = {"passphrase": self._backend.passphrase_file.read_text().strip()}
+        folder = self._station / "secrets"
+        if folder.is_dir():
+            for file in folder.iterdir():
+                if file.is_file():
+                    found[f"secret {file.name}"] = file.read_text(errors="replace").strip()
+        return {name: secret for name, secret in found.items() if len(secret) >= 8}
+
+    def _register(self, session: int) -> None:
+        if self._host is not None:
+            self._host.register(session)
+
+
+def shell_env(station: Station) -> dict[str, str]:
+    """The environment in which `pulumi preview --stack NAME`, typed at the checkout's root, works on a station."""
+    backend = Backend(state=station.folder / "state", config=station.folder / "pulumi",
+                      passphrase_file=station.passphrase_file)  # fmt: skip
+    _forbid_stack_files(paths.resources())
+    _prepare_home(station.folder)
+    return _settings(backend, station.folder)
+
+
+def _settings(backend: Backend, station: Path) -> dict[str, str]:
+    return {
+        "IDC_STATION": str(station.resolve()),
+        "PULUMI_BACKEND_URL": backend.url,
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(backend.passphrase_file.resolve()),
+        "PULUMI_HOME": str((station / "pulumi").resolve()),
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        # The salt lies in the state too: by hand no Pulumi.<stack>.yaml is needed.
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+    }
+
+
+def _prepare_home(station: Path) -> None:
+    """Pulumi's home and the project that idc's own runs take for theirs, both in the station."""
+    home = files.make_folder(station / "pulumi")
+    project = home / "Pulumi.yaml"
+    if not project.exists():
+        files.write_atomic(project, f"name: {PROJECT}\nruntime: python\n")
+    logs = home / "logs"
+    if not logs.exists():
+        # A file where the CLI wants its folder: it then does without an encrypted log of its own of every run, which
+        # nobody reads and which costs a tenth of a small stack's time.
+        files.write_atomic(logs, "idc keeps its logs in ../logs\n")
+
+
+def _forbid_stack_files(checkout: Path) -> None:
+    """Keep the CLI from writing Pulumi.<stack>.yaml when it is used by hand.
+
+    It would take the salt from the state and write it into ``stackConfigDir`` (Pulumi.yaml); the next centre with a
+    stack of that name would then find a wrong one. A link to nowhere reads as "no such file" and cannot be made a
+    folder, and the CLI does not mind that the writing fails.
+    """
+    place = checkout / ".idc" / "no-stack-files"
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(exist_ok=True)
+        if not place.is_symlink():
+            place.symlink_to("nowhere")
+
+
+def _policy(pack: Path | None) -> list[str]:
+    return ["--policy-pack", str(pack)] if pack is not None else []
+
+
+def _named(result: StackResult, stack: str) -> StackResult:
+    from dataclasses import replace
+
+    return replace(result, stack=stack)
+
+
+class LanguageHostProcess:
+    """The language host of a run (see idc.engine.language_host), in a session of its own."""
+
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self._log = log
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "idc.engine.language_host", "--watched"],
+                env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=descriptor,
+                text=True, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(descriptor)
+        self._port = 0
+
+    def port(self) -> int:
+        """The port it serves on; waits until it is ready. Raises EngineError with its own words if it fails."""
+        if not self._port:
+            timer = threading.Timer(_HOST_START, self._process.kill)
+            timer.daemon = True
+            timer.start()
+            line = _pipe(self._process.stdout).readline()
+            timer.cancel()
+            if not line.strip().isdigit():
+                words = self._log.read_text(errors="replace").strip()[-2000:]
+                raise EngineError(f"the language host did not start\n{words}", hint="`./idc test --fast` may say more")
+            self._port = int(line)
+        return self._port
+
+    def register(self, session: int) -> None:
+        """Tell it of a session to end should idc die (``-session``: no longer)."""
+        with contextlib.suppress(OSError, ValueError):
+            pipe = _pipe(self._process.stdin)
+            pipe.write(f"{session:+d}\n")
+            pipe.flush()
+
+    def close(self) -> None:
+        """End it with its children."""
+        with contextlib.suppress(OSError):
+            _pipe(self._process.stdin).close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            kill_session(self._process.pid)
+            self._process.wait()
+        kill_session(self._process.pid)
+        _pipe(self._process.stdout).close()
+
+
+def _pipe(pipe: IO[str] | None) -> IO[str]:
+    assert pipe is not None
+    return pipe

@@ -1,0 +1,123 @@
+"""One run of the Pulumi CLI on one stack, in a session of its own, with a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from idc.engine.pulumi_events import Reading, StackResult, redact
+from idc.engine.sessions import kill_session
+
+Tell = Callable[[str, str, str], None]  # stack, operation, resource or message
+
+_LAST_WORDS: Final = 5.0  # seconds that a CLI gets to end by itself when all is ended
+
+
+@dataclass
+class Running:
+    """The CLIs that run now, so that all can be ended at once, and by whom idc is survived (see language_host)."""
+
+    register: Callable[[int], None]
+    _processes: set[subprocess.Popen[str]] = field(default_factory=set)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    ended: bool = False
+
+    def started(self, process: subprocess.Popen[str]) -> None:
+        """Note a CLI. Its pid names its session."""
+        with self._guard:
+            self._processes.add(process)
+            self.register(process.pid)
+        if self.ended:  # it was started while all the others were being ended
+            kill_session(process.pid)
+
+    def finished(self, process: subprocess.Popen[str]) -> None:
+        """A CLI has ended, and nothing of its session is left."""
+        with self._guard:
+            self._processes.discard(process)
+            self.register(-process.pid)
+
+    def end_all(self) -> None:
+        """End all: first by the interrupt that lets a CLI write its state and give back its lock, then by force."""
+        self.ended = True
+        with self._guard:
+            left = list(self._processes)
+        for process in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGINT)
+        until = time.monotonic() + _LAST_WORDS
+        while time.monotonic() < until and any(process.poll() is None for process in left):
+            time.sleep(0.05)
+        for process in left:
+            kill_session(process.pid)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is to be run."""
+
+    stack: str
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+    log: Path
+    secrets: Mapping[str, str]
+    deadline: float  # seconds
+
+
+def run(what: Run, running: Running, tell: Tell) -> StackResult:
+    """Run to the end or the deadline; whatever the end, none of its processes is left."""
+    start = time.monotonic()
+    # setpriv: should idc be killed before the CLI is registered, the kernel ends it. The plugins are not yet there then.
+    argv = ["setpriv", "--pdeathsig", "KILL", "--", *what.argv]
+    log_file = os.open(what.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(log_file, "w") as log:
+        process = subprocess.Popen(
+            argv, cwd=what.folder, env=dict(what.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+        )  # fmt: skip
+        running.started(process)
+        late = threading.Event()
+        timer = threading.Timer(what.deadline, _end_late, (process, late))
+        timer.daemon = True
+        timer.start()
+        reading = Reading()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                clean = redact(line, what.secrets)
+                log.write(clean)
+                said = reading.feed(clean)
+                if said is not None:
+                    tell(what.stack, said.operation, said.what)
+            code = process.wait()
+        except BaseException:
+            kill_session(process.pid)
+            process.wait()
+            raise
+        finally:
+            timer.cancel()
+            if process.returncode != 0:
+                kill_session(process.pid)
+            running.finished(process)
+    seconds = time.monotonic() - start
+    if late.is_set():
+        trouble = (
+            f"not done within {what.deadline:.0f} s, ended: an engine does not answer, or is too slow. "
+            "What was made so far is in the state; the same command goes on from here"
+        )
+    else:
+        trouble = "ended before it was done" if running.ended and code != 0 else ""
+    return reading.result(what.stack, code=code, seconds=seconds, trouble=trouble)
+
+
+def _end_late(process: subprocess.Popen[str], late: threading.Event) -> None:
+    late.set()
+    kill_session(process.pid)
