@@ -161,6 +161,7 @@ library = {roles}/library
 inventory = {folder}/inventory/hosts.json
 local_tmp = {folder}/tmp
 forks = {forks}
+internal_poll_interval = 0.02
 gathering = explicit
 interpreter_python = /usr/bin/python3
 host_key_checking = True
