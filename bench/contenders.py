@@ -1,4 +1,4 @@
-"""The tools side by side, each behind the same three verbs: ``up`` (also when nothing has changed), ``down``, ``close``."""
+"""The tools side by side, each behind the same verbs: ``up`` (also when nothing has changed), ``down``, ``close``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds the peers that idc is measured beside: ordinary Go programs, pinned in ``bench/peers/*/go.sum``, built on demand.
+"""Builds the peers that idc is measured beside: ordinary Go programs, pinned by ``go.sum``, built on demand.
 
 Not part of idc and not needed by its tests. The programs lie in the cache folder, keyed by their module files.
 """

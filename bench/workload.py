@@ -1,7 +1,7 @@
 """What is measured: so many tenants, each with two networks and two containers, on this machine's own engine.
 
-Every contender makes the same things with the same settings; only names and addresses differ, so that all can stand side
-by side. The containers do nothing: what is measured is the tool, not the application.
+Every contender makes the same things with the same settings; only names and addresses differ, so that all can stand
+side by side. The containers do nothing: what is measured is the tool, not the application.
 """
 
 from __future__ import annotations
