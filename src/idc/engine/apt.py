@@ -11,15 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-SUITE = "bookworm"
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+from idc.errors import ToolError
 
-# What a machine with no Debian 12 sources of its own uses (it is then not Debian 12 itself).
-PUBLIC_SOURCES = (
-    f"deb [signed-by={KEYRING}] http://deb.debian.org/debian {SUITE} main",
-    f"deb [signed-by={KEYRING}] http://deb.debian.org/debian {SUITE}-updates main",
-    f"deb [signed-by={KEYRING}] http://deb.debian.org/debian-security {SUITE}-security main",
-)
+SUITE = "bookworm"
+_LABELS = ("Debian", "Debian-Security")  # not the backports
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 _FIELDS = ("SOURCESENTRY", "REPO_URI", "RELEASE", "CODENAME", "LABEL", "COMPONENT")
 _TARGETS_FORMAT = "|".join(f"$({field})" for field in _FIELDS)
@@ -47,18 +43,32 @@ def parse(targets: str, files: Mapping[str, str], options: str) -> AptConfig:
         if len(fields) != len(_FIELDS):
             continue
         entry, uri, release, codename, label, component = fields
-        if component != "main" or not codename.startswith(SUITE) or not label.startswith("Debian"):
+        if component != "main" or not codename.startswith(SUITE) or label not in _LABELS:
             continue
         key = _signed_by(files.get(entry.rsplit(":", 1)[0], ""))
         lines.append(f"deb [signed-by={key}] {uri.rstrip('/')} {release} {component}")
     wanted = [line for line in options.splitlines() if _OPTION.match(line)]
     # Credentials for mirrors are read in place; the folders are empty on most machines.
     wanted += ['Dir::Etc::netrc "/etc/apt/auth.conf";', 'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";']
-    return AptConfig(tuple(dict.fromkeys(lines)) or PUBLIC_SOURCES, tuple(wanted))
+    return AptConfig(tuple(dict.fromkeys(lines)), tuple(wanted))
 
 
 def read() -> AptConfig:
-    """The machine's own configuration; the public mirrors when it has no Debian 12 sources."""
+    """The machine's own configuration. Raises ToolError when it has no sources of Debian 12."""
+    found = _read()
+    if not found.sources:  # lists that were never fetched, or cleaned away: apt then knows no suite's name
+        _output("apt-get", "update", deadline=300)
+        found = _read()
+    if not found.sources:
+        raise ToolError(
+            f"images are made of Debian 12 packages, and this machine's apt has no source of {SUITE} main",
+            hint=f"use a Debian 12 machine, or add its sources (suites {SUITE}, {SUITE}-updates, {SUITE}-security) "
+            "below /etc/apt/sources.list.d and run apt-get update",
+        )
+    return found
+
+
+def _read() -> AptConfig:
     targets = _output("apt-get", "indextargets", "--format", _TARGETS_FORMAT, "Created-By: Packages")
     names = {line.split("|", 1)[0].rsplit(":", 1)[0] for line in targets.splitlines()}
     return parse(targets, _texts(names), _output("apt-config", "dump"))
@@ -74,9 +84,9 @@ def _texts(names: Iterable[str]) -> dict[str, str]:
     return {name: Path(name).read_text(errors="replace") for name in names if name and Path(name).is_file()}
 
 
-def _output(*command: str) -> str:
+def _output(*command: str, deadline: float = 60) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=deadline, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return ""  # no apt here: the public sources are used
+        return ""  # no apt here, or one that cannot be asked: no sources
     return done.stdout if done.returncode == 0 else ""

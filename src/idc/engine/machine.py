@@ -34,6 +34,7 @@ _LOG: Final = Path("/var/log/idc/dockerd.log")
 _LOCK: Final = Path("/run/lock/idc-machine.lock")
 _PIDFILE: Final = Path("/var/run/docker.pid")
 _SOCKET: Final = Path("/var/run/docker.sock")
+_SYSTEMD: Final = Path("/run/systemd/system")
 
 _ANSWER: Final = 5.0  # seconds an engine has to answer a ping
 _START: Final = 60.0  # seconds an engine has to start: it may find many containers
@@ -160,7 +161,7 @@ def _start_engine(progress: Progress) -> None:
             raise ToolError(f"{_SOCKET} is not open to this user", hint="run idc as root, or join the group docker")
         raise ToolError("the Docker engine is not running", hint="run idc as root, or: sudo systemctl start docker")
     progress("starting the Docker engine", 0.75)
-    if Path("/run/systemd/system").is_dir():
+    if _SYSTEMD.is_dir():
         _start_by_systemd()
         _await(None, progress)
     elif pid := _running_engine():
