@@ -13,13 +13,13 @@ from stacks.inputs import ContainerInput, MountInput
 
 MEBIBYTE: Final = 1024 * 1024
 STOP_SECONDS: Final = 10
-HEALTHY_SECONDS: Final = 90
 
 
 class HardenedContainer(pulumi.ComponentResource):
-    """One container at its fixed address. The stack goes on when it is healthy, so that what follows may rely on it.
+    """One container at its fixed address.
 
-    The limit of processes is not the provider's to set: ``idc.engine.limits`` does, right after the stack.
+    Two things are not the provider's to do well and come right after the stack: the limit of processes
+    (``idc.engine.limits``), and waiting until it serves (``idc.engine.health``).
     """
 
     def __init__(
@@ -71,8 +71,6 @@ class HardenedContainer(pulumi.ComponentResource):
                 start_period=health["start_period"],
                 retries=health["retries"],
             ),
-            wait=True,
-            wait_timeout=HEALTHY_SECONDS,
             must_run=True,
             restart=container["restart"],
             destroy_grace_seconds=STOP_SECONDS,

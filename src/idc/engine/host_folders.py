@@ -37,10 +37,11 @@ def main(verb: str, stream: IO[bytes]) -> dict[str, list[Any]]:
         stale = [index for index, folder in enumerate(manifest["folders"]) if not stands(folder)]
         return {"stale": stale, "strays": strays(manifest["secrets"])}
     with tarfile.open(fileobj=stream, mode="r|") as tar:
-        manifest = json.loads(content(tar, next(iter(tar))).read())
+        members = iter(tar)
+        manifest = json.loads(content(tar, next(members)).read())
         folders: list[Folder] = manifest["folders"]
         drafts: list[Path] = [draft(locate(folder), folder) for folder in folders]
-        for member in tar:
+        for member in members:
             number, _, path = member.name.partition("/")
             write(drafts[int(number)] / path, content(tar, member), member.mode)
     changed: list[str] = []
