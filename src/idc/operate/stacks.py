@@ -115,6 +115,7 @@ def run(
         document = stack_input(work, name, outgoing=outgoing)
         digests[name] = _digest(stack_input(work, name))
         document["station"] = work.station.id
+        document["authorized_keys"] = [work.station.public_key()]
         for host, entry in document["hosts"].items():
             entry["docker_host"] = hosts.docker_host(host) if name != "lab" else "unix:///var/run/docker.sock"
         files.write_atomic(work.station.folder / "plans" / f"{name}.json", json.dumps(document, sort_keys=True))
