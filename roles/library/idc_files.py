@@ -32,11 +32,13 @@ options:
       path: {description: Absolute path., type: str, required: true}
       state:
         description: >-
-          C(file) with C(content), or without it only its owner and mode; C(folder); C(link) to C(target); C(absent).
+          C(file) with C(content) or C(source), or without them only its owner and mode; C(folder); C(link) to
+          C(target); C(absent).
         type: str
         choices: [file, folder, link, absent]
         default: file
       content: {description: Text of the file., type: str}
+      source: {description: File of the role (or absolute path on the station) with the text., type: str}
       target: {description: Where a link leads., type: str}
       mode: {description: Octal mode., type: str}
       owner: {description: Owning user., type: str, default: root}
@@ -65,6 +67,7 @@ OPTIONS = {
     "path": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["file", "folder", "link", "absent"], "default": "file"},
     "content": {"type": "str"},
+    "source": {"type": "str"},  # the action plugin has put its text into content
     "target": {"type": "str"},
     "mode": {"type": "str"},
     "owner": {"type": "str", "default": "root"},
