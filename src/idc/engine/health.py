@@ -1,7 +1,7 @@
 """Waiting until containers serve: each one's own health check, run as often as it takes, in one call a host.
 
-The engine itself runs a health check only once an interval, and the first one an interval after the start. The stacks do
-not wait for it: a new site's application may need a flow that opens only after its containers stand.
+The engine itself runs a health check only once an interval, and the first one an interval after the start. The stacks
+do not wait for it: a new site's application may need a flow that opens only after its containers stand.
 """
 
 from __future__ import annotations
