@@ -62,8 +62,7 @@ def container(raw: Mapping[str, Any]) -> ContainerState:
             Attachment(name, entry.get("IPAddress") or "", entry.get("GlobalIPv6Address") or "")
             for name, entry in sorted(attached.items())
         ),
-        published=tuple(sorted(port for port, bindings in ports.items() if bindings))
-        + tuple(sorted(host.get("PortBindings") or {})),
+        published=tuple(sorted({port for port, to in ports.items() if to} | set(host.get("PortBindings") or {}))),
         devices=tuple(sorted(entry["PathOnHost"] for entry in host.get("Devices") or [])),
         restart=(host.get("RestartPolicy") or {}).get("Name", ""),
         health_test=tuple((config.get("Healthcheck") or {}).get("Test") or ()),
