@@ -66,6 +66,14 @@ def controls() -> str:
     return "\n".join(controls_markdown(catalogue) for catalogue in load_all())
 
 
+def profiles() -> str:
+    """The profiles."""
+    from idc.model.profiles import load_profile, names
+    from idc.report.profiles import profiles_markdown
+
+    return profiles_markdown([load_profile(name) for name in names()])
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/img/reference-extranet.svg": lambda: picture("extranet"),
     "docs/img/reference-intranet.svg": lambda: picture("intranet"),
@@ -73,6 +81,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": cli,
     "docs/reference/declaration.md": declaration,
     "docs/reference/controls.md": controls,
+    "docs/reference/profiles.md": profiles,
 }
 
 
