@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from idc.model.profiles import Profile
+from idc.model.profiles import CentreRule, Profile
 
 
 def profiles_markdown(profiles: Sequence[Profile]) -> str:
@@ -12,8 +12,8 @@ def profiles_markdown(profiles: Sequence[Profile]) -> str:
     lines = ["# Profiles: the law as data", "", "<!-- made from profiles/; edits are lost -->", ""]
     lines += [
         "A profile names the fabrics and how each pair is isolated. `logical`: only declared flows, through the edge.",
-        "`physical`: nothing shared, only an offline ferry. `absolute`: no ferry, no shared medium or person. A pair that",
-        "a profile does not list is refused. (s) is stated in the source, (d) follows from what it states.",
+        "`physical`: nothing shared, only an offline ferry. `absolute`: no ferry, no shared medium or person. A pair",
+        "that a profile does not list is refused. (s) is stated in the source, (d) follows from what it states.",
         "",
     ]
     for profile in profiles:
@@ -34,14 +34,16 @@ def _profile(profile: Profile) -> Iterator[str]:
         yield f"| `{name}` | {' | '.join(cells)} |"
     yield ""
     for group in spec.required_centres:
-        centres = ", ".join(
-            f"{rule.title.lower()} (`{'`, `'.join(rule.services)}`{', in another location' if rule.own_location else ''})"
-            for rule in group.centres.values()
-        )
+        centres = ", ".join(_centre(rule) for rule in group.centres.values())
         fabrics = ", ".join(f"`{fabric}`" for fabric in group.fabrics)
         yield from (f"Each of {fabrics} must have: {centres}.", "")
     if spec.library:
         yield from (f"{spec.library.title} ({spec.library.native}): in `{spec.library.fabric}`.", "")
+
+
+def _centre(rule: CentreRule) -> str:
+    place = ", in another location" if rule.own_location else ""
+    return f"{rule.title.lower()} (`{'`, `'.join(rule.services)}`{place})"
 
 
 def _pair(profile: Profile, one: str, other: str) -> str:
