@@ -112,7 +112,7 @@ def check_none_vanished(station: Path, declaration: Declaration) -> None:
 
 def known_tenants(station: Path) -> frozenset[str]:
     """Tenants of the applied plan, and those that got an allocation from a run that did not come to its end."""
-    found = {file.stem for file in (station / "locks").glob("*.yaml")} - {"platform"}
+    found = {file.stem for file in (station / "locks" / "tenants").glob("*.yaml")}
     plan = station / "applied" / "plan.json"
     if plan.exists():
         try:
