@@ -35,7 +35,8 @@ class Image:
     pids: int
     weight: int  # its part of a quota, beside the tenant's other containers
     least_memory: int  # bytes below which it does not start
-    start_period: int = 10
+    least_cpus: float  # cores below which its start takes minutes
+    start_period: int = 10  # seconds in which a failing check is not yet counted
     blue_green: bool = True
     application: bool = False  # may be named by a site of kind app
 
@@ -63,21 +64,23 @@ IMAGES: Final[Mapping[str, Image]] = MappingProxyType({
     for image in (
         Image(
             name=EDGE_IMAGE, uid=10080, gid=10080, port=8080, healthcheck=_http(8089),
-            tmpfs=(_tmpfs("/tmp", "64m", 10080),), pids=256, weight=1, least_memory=128 * MIB,
+            tmpfs=(_tmpfs("/tmp", "64m", 10080),), pids=256, weight=1, least_memory=128 * MIB, least_cpus=0.05,
+            start_period=30,
         ),
         Image(
             name=STATIC_IMAGE, uid=10081, gid=10081, port=8080, healthcheck=_http(8080),
-            tmpfs=(_tmpfs("/tmp", "16m", 10081),), pids=64, weight=1, least_memory=24 * MIB,
+            tmpfs=(_tmpfs("/tmp", "16m", 10081),), pids=64, weight=1, least_memory=24 * MIB, least_cpus=0.01,
         ),
         Image(
             name="filing", uid=10082, gid=10082, port=8080, healthcheck=_http(8080),
-            tmpfs=(_tmpfs("/tmp", "16m", 10082),), pids=128, weight=2, least_memory=48 * MIB, application=True,
+            tmpfs=(_tmpfs("/tmp", "16m", 10082),), pids=128, weight=2, least_memory=48 * MIB, least_cpus=0.05,
+            start_period=60, application=True,  # it waits for its database
         ),
         Image(
             name=DATABASE_IMAGE, uid=10432, gid=10432, port=5432,
             healthcheck=("/usr/lib/postgresql/15/bin/pg_isready", "-q", "-h", "/tmp"),
-            tmpfs=(_tmpfs("/tmp", "16m", 10432),), pids=128, weight=2, least_memory=128 * MIB, start_period=30,
-            blue_green=False,
+            tmpfs=(_tmpfs("/tmp", "16m", 10432),), pids=128, weight=2, least_memory=128 * MIB, least_cpus=0.1,
+            start_period=120, blue_green=False,  # its first start makes the database
         ),
     )
 })  # fmt: skip
@@ -137,8 +140,10 @@ def least_memory(sites: Sequence[SiteSpec]) -> int:
 
 
 def least_cpus(sites: Sequence[SiteSpec]) -> float:
-    """The smallest quota of processor cores with which no container gets less than Docker's least, 0.01."""
-    return max(0.02, 0.01 * sum(weight(site) for site in sites))
+    """The smallest quota of processor cores with which every container of these sites starts in good time."""
+    total = sum(weight(site) for site in sites)
+    images = [image for site in sites for image in images_of(site).values()]
+    return max((-(-round(image.least_cpus * 100) * total // image.weight) / 100 for image in images), default=0.0)
 
 
 def edge_limits(cpus: float, memory: int, shared: bool) -> Limits:
@@ -148,6 +153,6 @@ def edge_limits(cpus: float, memory: int, shared: bool) -> Limits:
     replace the edge.
     """
     part = 8 if shared else 4
-    least = IMAGES[EDGE_IMAGE].least_memory
-    cores = min(EDGE_WORKERS, max(0.05, int(cpus * 100 / part) / 100))
-    return Limits(cores, min(EDGE_MEMORY, max(least, memory // part // MIB * MIB)))
+    least = IMAGES[EDGE_IMAGE]
+    cores = min(EDGE_WORKERS, max(least.least_cpus, int(cpus * 100 / part) / 100))
+    return Limits(cores, min(EDGE_MEMORY, max(least.least_memory, memory // part // MIB * MIB)))

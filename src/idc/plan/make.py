@@ -151,8 +151,9 @@ def _check_tenant(spec: TenantSpec, problems: Problems) -> bool:
         hint = f"its {len(spec.sites)} sites need {format_bytes(least)} or more (a replaced container runs twice)"
         problems.in_tenant(spec.tenant, ("quota", "memory"), message, hint)
     if spec.quota.cpus < cores:
-        message = f"{spec.quota.cpus:g} cpus cannot be divided over what tenant {spec.tenant} declares"
-        problems.in_tenant(spec.tenant, ("quota", "cpus"), message, f"{cores:g} or more")
+        message = f"{spec.quota.cpus:g} cpus cannot start what tenant {spec.tenant} declares"
+        hint = f"its {len(spec.sites)} sites need {cores:g} or more (a replaced container runs twice)"
+        problems.in_tenant(spec.tenant, ("quota", "cpus"), message, hint)
     return True
 
 

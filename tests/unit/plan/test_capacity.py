@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,9 +67,30 @@ def test_a_quota_too_small_for_what_it_shall_run_is_refused() -> None:
 
 
 def test_too_few_cores_are_refused() -> None:
-    sites = [build.site(f"s{number}") for number in range(9)]
-    problem = only(build.tenant("tax", *sites, quota={"cpus": 0.1}))
+    problem = only(build.tenant("tax", build.app(), quota={"cpus": 0.1}))
     assert problem.source == "quota.cpus"
+    least = catalogue.least_cpus(build.tenant("tax", build.app()).sites)
+    assert f"need {least:g} or more" in problem.hint
+    made, _ = build.plan(build.declare(build.tenant("tax", build.app(), quota={"cpus": least})))
+    for container in made.containers:
+        assert container.cpus >= catalogue.IMAGES[container.image].least_cpus
+
+
+def test_the_catalogue_says_what_the_images_say(root: Path) -> None:
+    """images/README.md has the same table for people; the Dockerfiles have the user."""
+    rows = {}
+    for line in (root / "images" / "README.md").read_text().splitlines():
+        cells = [cell.strip().strip("`") for cell in line.split("|")[1:-1]]
+        if len(cells) == 7 and cells[1].replace(":", "").isdigit():
+            rows[cells[0]] = cells
+    assert sorted(rows) == sorted(catalogue.IMAGES)
+    for name, image in catalogue.IMAGES.items():
+        _, user, ports, healthcheck, tmpfs, *_ = rows[name]
+        assert image.user == user
+        assert str(image.port) in ports
+        assert " ".join(image.healthcheck) == healthcheck
+        assert [line.partition(":")[0] for line in image.tmpfs] == [tmpfs]
+        assert f"USER {user}\n" in (root / "images" / name / "Dockerfile").read_text()
 
 
 def test_an_unknown_application_image_is_refused_with_those_there_are() -> None:

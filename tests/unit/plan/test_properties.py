@@ -20,7 +20,7 @@ from tests.unit.plan import build
 from tests.unit.plan.build import Declared
 
 HOSTS = {**build.HOSTS, "web-3": build.host("web"), "web-4": build.host("web", "data", cpus=4, uplink="200Mbit/s")}
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -112,7 +112,7 @@ def test_nothing_is_ever_overcommitted(specs: tuple[TenantSpec, ...]) -> None:
         assert sum(share.rate for share in shares) <= spec.quota.bandwidth
         for container in running:
             assert container.memory >= catalogue.IMAGES[container.image].least_memory
-            assert container.cpus >= 0.01
+            assert container.cpus >= catalogue.IMAGES[container.image].least_cpus
     used = {host.name: 0 for host in plan.hosts}
     for share in plan.bandwidth:
         used[share.host] += share.rate
