@@ -43,8 +43,9 @@ class Entry:
 class Outside:
     """An interface towards the Internet or the fabric's users: any source but those that belong elsewhere."""
 
-    name: str
-    foreign: tuple[IPv4Network, ...]
+    name: str  # of the link
+    role: str  # "internet", "fabric"
+    foreign: tuple[IPv4Network, ...]  # sources that belong elsewhere
     foreign6: tuple[IPv6Network, ...]  # empty without IPv6
 
 
@@ -137,7 +138,9 @@ def _outside(plan: Plan, host: Host) -> list[Outside]:
             foreign6 = [*NEVER_A_SOURCE6, IPv6Network(interface.address6.ip)]
             foreign6 += [other.address6.network for other in others if other.address6]
             foreign6 += [segment.subnet6 for segment in plan.segments if segment.subnet6]
-        found.append(Outside(interface.name, tuple(collapse(foreign)), tuple(collapse_addresses(foreign6))))
+        found.append(
+            Outside(interface.name, interface.role.value, tuple(collapse(foreign)), tuple(collapse_addresses(foreign6)))
+        )
     return found
 
 
