@@ -52,12 +52,24 @@ def with_outgoing(work: Work) -> list[str]:
 
 def stack_input(work: Work, name: str, *, outgoing: bool = False) -> dict[str, Any]:
     """Input of a stack's program. With ``outgoing`` the old slots stay alongside, as they were applied."""
-    return planning.stack_input(
+    document = planning.stack_input(
         work.plan,
         name,
         outgoing=outgoing_slots(work) if outgoing else {},
         applied=work.applied if outgoing else None,
     )
+    if name == "lab":
+        document["authorized_keys"] = [work.station.public_key()]
+    return document
+
+
+def readable(what: str) -> str:
+    """A resource's URN as ``container tax-www-web-a``; nothing for what only groups others; other words as they are."""
+    if not what.startswith("urn:pulumi:"):
+        return what
+    kind, name = what.split("::")[-2:]
+    kind = kind.split("$")[-1]
+    return f"{kind.split(':')[-1].lower()} {name}" if kind.startswith("docker:") else ""
 
 
 def _applied_digests(work: Work) -> dict[str, str]:
@@ -123,7 +135,8 @@ def run(
     total = len(names)
 
     def on_event(stack: str, operation: str, what: str) -> None:
-        progress.step(f"{stack}: {operation} {what}")
+        if words := readable(what):
+            progress.step(f"{stack}: {operation} {words}")
 
     results = runner.up(names, parallel=PARALLEL, deadline=deadline, on_event=on_event)
     failed: dict[str, str] = {}
