@@ -52,8 +52,5 @@ def with_many_flows() -> Plan:
     edge = BY_NAME["edge"]
     source = Endpoint(edge.owner, edge.name, edge.host, (IPv4Network("10.64.0.2/31"),))
     first = int(IPv4Network("10.65.0.0/16")[0])
-    flows = tuple(
-        Flow(source, Endpoint("", f"s{n}", "web-1", (IPv4Network((first + 16 * n + 2, 31)),)), "tcp", 8080, "", "", "site")
-        for n in range(MANY)
-    )
-    return replace(PLAN, flows=flows)
+    sites = (Endpoint("", f"s{n}", "web-1", (IPv4Network((first + 16 * n + 2, 31)),)) for n in range(MANY))
+    return replace(PLAN, flows=tuple(Flow(source, site, "tcp", 8080, "", "", "site") for site in sites))
