@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -198,7 +199,6 @@ class PulumiRunner:
             **inherited,
             **_settings(self._backend, self._station),
             **self._toolchain.env(),
-            # The CLI's own log of everything is of no use here, and costs a tenth of a small stack's time.
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",  # the history holds the same
         }
@@ -272,8 +272,6 @@ def _policy(pack: Path | None) -> list[str]:
 
 
 def _named(result: StackResult, stack: str) -> StackResult:
-    from dataclasses import replace
-
     return replace(result, stack=stack)
 
 

@@ -123,6 +123,7 @@ class Backend:
     def forget(self, stack: str) -> None:
         """Remove what is left of a stack that the CLI has removed: its configuration and its history."""
         self.config_file(stack).unlink(missing_ok=True)
+        self.checkpoint(stack).with_suffix(".json.bak").unlink(missing_ok=True)
         for kind in ("history", "backups"):
             shutil.rmtree(self._own(kind, PROJECT, stack), ignore_errors=True)
 
