@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from idc.collector import without_collector
 from idc.errors import InputError, Problem
 from idc.model import checks
 from idc.model.explain import explain
@@ -56,20 +55,8 @@ def load(folder: Path, *, today: date | None = None, tolerate_expired: bool = Fa
     ``tolerate_expired`` (for what only closes: isolate, retire, destroy) given in ``expired``.
     Raises InputError with all problems of the folder, in order of file and line.
     """
-    with _without_collector():
+    with without_collector():
         return _load(folder, today or date.today(), tolerate_expired)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Thousands of files make millions of objects that all stay; collecting among them is a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _load(folder: Path, today: date, tolerate_expired: bool) -> Declaration:

@@ -226,11 +226,21 @@ class _Allocator:
             message = f"tenant {spec.tenant} would be number {number}: a fabric has room for {self.layout.tenants}"
             self.problems.in_tenant(spec.tenant, ("tenant",), message)
         sites = dict(known.sites) if known else {}
+        self._check_resting(spec, sites, hosts)
         for index, site in sorted(enumerate(spec.sites), key=lambda item: item[1].name):
             host = hosts.get(site.name)
             if host is not None and self._host_suits(spec, index, site, host):
                 sites[site.name] = self._site(spec, index, site, host, sites.get(site.name))
         return TenantLock(number, dict(sorted(sites.items())))
+
+    def _check_resting(self, spec: TenantSpec, sites: Mapping[str, SiteLock], hosts: Mapping[str, str]) -> None:
+        """Volumes of what has gone or retires still lie on a host, which then must stay."""
+        for name, entry in sites.items():
+            if name not in hosts and entry.volumes and entry.host not in self.centre.hosts:
+                held = ", ".join(entry.volumes)
+                message = f"host {entry.host} has gone from centre.yaml, yet it holds {held} of tenant {spec.tenant}"
+                hint = f"give {entry.host} back: absence never destroys data"
+                self.problems.in_tenant(spec.tenant, ("tenant",), message, hint)
 
     def _host_suits(self, spec: TenantSpec, index: int, site: SiteSpec, host: str) -> bool:
         if host in self._candidates(site):

@@ -13,11 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Final
 
 from idc.plan.types import Slot
-
-FORMAT: Final = 1
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from idc.errors import InputError, Problem
 from idc.model.text import NAME
 from idc.plan import codec
 from idc.plan.addresses import SEGMENT_LENGTH, Layout
-from idc.plan.lock import FORMAT, HostLock, Lock, SiteLock, TenantLock
+from idc.plan.lock import HostLock, Lock, SiteLock, TenantLock
 
+FORMAT: Final = 1
 HEADER: Final = (
     "# Written by idc when a plan is applied: what was allocated. Never edit it; restore it from version control.\n"
 )

@@ -186,3 +186,17 @@ def test_egress_of_many_sites_is_one_problem() -> None:
     egress = [{"to": "internet", "port": "443/tcp", "why": "needed for a test"}]
     (problem,) = problems(build.declare(build.tenant("cc", build.site(), build.site("two"), egress=egress)))
     assert "tenant/cc -> internet : 443/tcp" in problem.message
+
+
+@pytest.mark.parametrize("state", ["active", "retiring"])
+def test_a_host_that_holds_the_data_of_what_went_away_must_stay(state: str) -> None:
+    sites = (build.site(), build.app())
+    _, lock = build.plan(build.declare(build.tenant("tax", *sites), build.tenant("aa")))
+    held = lock.tenants["tax"].sites["www"].host
+    hosts = {name: entry for name, entry in build.HOSTS.items() if name != held}
+    later = build.tenant("tax", *sites, state=state)
+    if state == "active":
+        later = later.model_copy(update={"sites": ()})
+    found = problems(build.declare(later, build.tenant("aa"), hosts=hosts), lock)
+    assert {problem.source for problem in found} == {"tenant"}
+    assert all(f"host {held} has gone" in problem.message and "of tenant tax" in problem.message for problem in found)
