@@ -4,7 +4,8 @@ Importing takes half a second of CPU, a fork some milliseconds. It has a single 
 since neither survives a fork; both are made in the children.
 
 One datagram on its socket is one request: the kind of program, with a file that holds its input and the pipe for its
-answer. The child writes its pid, and at its end its answer. When the socket's other end is gone, all children are killed.
+answer. The child writes its pid, and at its end its answer. When the socket's other end is gone, the children are
+killed.
 """
 
 from __future__ import annotations
@@ -113,11 +114,11 @@ def _serve(far: socket.socket, workers: Mapping[str, Worker]) -> None:
     signal.set_wakeup_fd(wake_writer)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     while True:
-        ready, _, _ = select.select([far, wake_reader], [], [])
+        ready, _, _ = select.select([far.fileno(), wake_reader], [], [])
         if wake_reader in ready:
             os.read(wake_reader, 4096)
             _collect(children)
-        if far not in ready:
+        if far.fileno() not in ready:
             continue
         try:
             kind, descriptors, _, _ = socket.recv_fds(far, 256, 2)
@@ -168,4 +169,3 @@ def _work(worker: Worker, request: int, writer: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from idc import paths
-from idc.engine.processes import kill_session
+from idc.engine.sessions import kill_session
 from idc.errors import ToolError
 
 Progress = Callable[[str], None]
@@ -84,7 +84,9 @@ def _alone(progress: Progress) -> Iterator[None]:
         cache.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(cache / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ToolError(f"{cache} cannot be written: {error.strerror}", hint="IDC_CACHE names another folder") from error
+        raise ToolError(
+            f"{cache} cannot be written: {error.strerror}", hint="IDC_CACHE names another folder"
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,7 +119,12 @@ def _build(program: Program, progress: Progress) -> None:
         if program.generate is not None:
             package, target = program.generate
             with (module / target).open("wb") as output:
-                watch.run([str(go), "run", "-trimpath", package], module, environment, output.fileno())
+                watch.run(
+                    [str(go), "run", "-v", "-trimpath", "-buildvcs=false", package],
+                    module,
+                    environment,
+                    output.fileno(),
+                )
         output_folder = work / "bin"
         output_folder.mkdir()
         argv = [str(go), "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {program.ldflags}".strip()]
@@ -167,7 +174,7 @@ class _Watch:
                 self._count(line, words)
             process.wait()
         except BaseException:
-            kill_session(process)
+            kill_session(process.pid)
             process.wait()
             raise
         if process.returncode != 0:
@@ -194,14 +201,16 @@ class _Watch:
 
 
 _CAUSES: Final = (
-    (r"no space left on device", "the disk is full", "free 6 GiB, or let IDC_CACHE, GOMODCACHE and GOCACHE name other folders"),
+    (r"no space left on device", "the disk is full",
+     "free 6 GiB, or let IDC_CACHE, GOMODCACHE and GOCACHE name other folders"),
     (r"signal: killed|cannot allocate memory|out of memory", "there is not enough memory",
      "a build needs about 3 GiB; end other programs and run the same command again"),
     (r"checksum mismatch|SECURITY ERROR", "a downloaded module is not the pinned one",
      "`go clean -modcache`, then again; if it stays, the module proxy serves something else: do not use it"),
     (r"dial tcp|no such host|i/o timeout|connection refused|connection reset|proxyconnect|TLS handshake|x509|"
      r"unexpected EOF|50[0234] |40[34] |module lookup disabled", "the Go module proxy cannot be reached or refuses",
-     "let GOPROXY (and HTTPS_PROXY, SSL_CERT_FILE) name one that serves, or put pulumi and pulumi-resource-docker on PATH"),
+     "let GOPROXY (and HTTPS_PROXY, SSL_CERT_FILE) name one that serves, "
+     "or put pulumi and pulumi-resource-docker on PATH"),
 )  # fmt: skip
 
 

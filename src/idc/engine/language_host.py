@@ -3,11 +3,11 @@
 It is used in two ways:
 
 - as ``pulumi-language-python`` on PATH, started by the engine when a person types `pulumi preview --stack NAME`;
-- once for a whole run of idc (``--watched``), where every CLI attaches to it (``PULUMI_DEBUG_LANGUAGES=python:PORT``), so
-  that a stack costs a fork instead of half a second of imports.
+- once for a whole run of idc (``--watched``), where every CLI attaches to it (``PULUMI_DEBUG_LANGUAGES=python:PORT``),
+  so that a stack costs a fork instead of half a second of imports.
 
-Its first line on stdout is the port it serves on. With ``--watched`` stdin is the line to idc: ``+PID`` and ``-PID`` name
-the sessions that idc has started and ended; when the line breaks, however idc ended, all that are left are killed.
+Its first line on stdout is the port it serves on. With ``--watched`` stdin is the line to idc: ``+PID`` and ``-PID``
+name the sessions that idc has started and ended; when the line breaks, however idc ended, all that are left are killed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from concurrent import futures
-from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -39,52 +38,65 @@ from idc.engine.sessions import kill_session
 _CALLS_AT_ONCE: Final = 256  # Run and RunPlugin hold a thread for as long as the program runs
 _LARGEST_MESSAGE: Final = 400 * 1024 * 1024  # as in Pulumi's own programs
 
+Context: TypeAlias = grpc.ServicerContext
 
-class LanguageHost(LanguageRuntimeServicer):  # type: ignore[misc]
+
+class LanguageHost(LanguageRuntimeServicer):
     """The gRPC service. Programs run in children of the fork server; nothing is ever installed."""
 
     def __init__(self, fork_server: ForkServer) -> None:
         self._fork_server = fork_server
 
-    def Handshake(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802, D102
+    def Handshake(
+        self, request: messages.LanguageHandshakeRequest, context: Context
+    ) -> messages.LanguageHandshakeResponse:
         return messages.LanguageHandshakeResponse()
 
-    def About(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802, D102
+    def About(self, request: messages.AboutRequest, context: Context) -> messages.AboutResponse:
         return messages.AboutResponse(executable=sys.executable, version=sys.version.split()[0])
 
-    def GetPluginInfo(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802, D102
+    def GetPluginInfo(self, request: Empty, context: Context) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version="1.0.0")
 
-    def GetRequiredPackages(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802, D102
+    def GetRequiredPackages(
+        self, request: messages.GetRequiredPackagesRequest, context: Context
+    ) -> messages.GetRequiredPackagesResponse:
         return messages.GetRequiredPackagesResponse()  # what a program needs is on PATH, or it fails when it asks
 
-    def GetRequiredPlugins(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802, D102
+    def GetRequiredPlugins(
+        self, request: messages.GetRequiredPluginsRequest, context: Context
+    ) -> messages.GetRequiredPluginsResponse:
         return messages.GetRequiredPluginsResponse()
 
-    def GetProgramDependencies(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802, D102
+    def GetProgramDependencies(
+        self, request: messages.GetProgramDependenciesRequest, context: Context
+    ) -> messages.GetProgramDependenciesResponse:
         return messages.GetProgramDependenciesResponse()
 
-    def InstallDependencies(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802, D102
+    def InstallDependencies(
+        self, request: messages.InstallDependenciesRequest, context: Context
+    ) -> Iterator[messages.InstallDependenciesResponse]:
         return iter(())
 
-    def Cancel(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802, D102
+    def Cancel(self, request: Empty, context: Context) -> Empty:
         return Empty()
 
-    def Run(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    def Run(self, request: messages.RunRequest, context: Context) -> messages.RunResponse:
         """Run a stack's program to its end; it is killed when the engine gives up or dies."""
         child = self._fork_server.start("program", request.SerializeToString())
         context.add_callback(child.kill)
         answer = child.answer()
         if answer is None:
             return messages.RunResponse(error="the program died without an answer; see the language host's log")
-        return messages.RunResponse.FromString(answer)
+        response: messages.RunResponse = messages.RunResponse.FromString(answer)
+        return response
 
-    def RunPlugin(self, request, context):  # type: ignore[no-untyped-def]  # noqa: N802
+    def RunPlugin(self, request: messages.RunPluginRequest, context: Context) -> Iterator[messages.RunPluginResponse]:
         """Run a policy pack beside the engine and pass its output on."""
         yield from _run_plugin(request, context)
 
 
-def _run_plugin(request: messages.RunPluginRequest, context: grpc.ServicerContext) -> Iterator[messages.RunPluginResponse]:
+def _run_plugin(request: messages.RunPluginRequest, context: Context) -> Iterator[messages.RunPluginResponse]:
     # -u: the engine waits for the port, the first line. -P: what lies in the current folder is never imported.
     program = request.info.program_directory or request.program
     process = subprocess.Popen(
@@ -112,7 +124,7 @@ def run_program(content: bytes) -> bytes:
     error = _run_in_engine(request)
     if error:
         response.error = error
-    return response.SerializeToString()
+    return bytes(response.SerializeToString())
 
 
 def _run_in_engine(request: messages.RunRequest) -> str:
@@ -161,7 +173,7 @@ def main() -> None:
     watched = "--watched" in sys.argv[1:]
     forkserver.preload()
     fork_server = ForkServer({"program": run_program})
-    options = [("grpc.max_receive_message_length", _LARGEST_MESSAGE), ("grpc.max_send_message_length", _LARGEST_MESSAGE)]
+    options = [(f"grpc.max_{way}_message_length", _LARGEST_MESSAGE) for way in ("receive", "send")]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=_CALLS_AT_ONCE), options=options)
     add_LanguageRuntimeServicer_to_server(LanguageHost(fork_server), server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,36 +1,31 @@
 """Runs Pulumi stacks side by side, each in a CLI process of its own, with one CLI call a stack.
 
-What is saved against the usual way: stacks are made by writing an empty state (`pulumi_state`), programs run in forks of
-one preloaded Python (`language_host`), and there is no preview before an update, since the plan is that.
+What is saved against the usual way: stacks are made by writing an empty state (`pulumi_state`), programs run in forks
+of one preloaded Python (`language_host`), and there is no preview before an update, since the plan is that.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
 import threading
-from dataclasses import replace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final
+from typing import Final
 
-from idc import paths
 from idc.engine import files
 from idc.engine.pulumi_events import StackResult
+from idc.engine.pulumi_home import prepare_home, settings, shell_env
+from idc.engine.pulumi_host import LanguageHostProcess
 from idc.engine.pulumi_run import Run, Running, Tell, run
-from idc.engine.pulumi_state import PROJECT, Backend
-from idc.engine.sessions import kill_session
-from idc.engine.station import Station
+from idc.engine.pulumi_state import Backend
 from idc.engine.toolchain import CLI_VERSION, Toolchain
 from idc.errors import EngineError
 
 __all__ = ["PulumiRunner", "StackResult", "shell_env"]
 
-_HOST_START: Final = 60.0  # seconds
 _COMMON_FLAGS: Final = ("--non-interactive", "--color", "never", "--json")
 
 
@@ -51,7 +46,7 @@ class PulumiRunner:
         """Start the language host; it gets ready while other things are done."""
         files.make_folder(self._logs)
         self._backend.prepare()
-        _prepare_home(self._station)
+        prepare_home(self._station, self._toolchain)
         self._host = LanguageHostProcess(self._environment(), self._logs / "language-host.log")
         return self
 
@@ -197,7 +192,7 @@ class PulumiRunner:
         }
         return {
             **inherited,
-            **_settings(self._backend, self._station),
+            **settings(self._backend, self._station),
             **self._toolchain.env(),
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",  # the history holds the same
@@ -218,113 +213,9 @@ class PulumiRunner:
             self._host.register(session)
 
 
-def shell_env(station: Station) -> dict[str, str]:
-    """The environment in which `pulumi preview --stack NAME`, typed at the checkout's root, works on a station."""
-    backend = Backend(state=station.folder / "state", config=station.folder / "pulumi",
-                      passphrase_file=station.passphrase_file)  # fmt: skip
-    _forbid_stack_files(paths.resources())
-    _prepare_home(station.folder)
-    return _settings(backend, station.folder)
-
-
-def _settings(backend: Backend, station: Path) -> dict[str, str]:
-    return {
-        "IDC_STATION": str(station.resolve()),
-        "PULUMI_BACKEND_URL": backend.url,
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(backend.passphrase_file.resolve()),
-        "PULUMI_HOME": str((station / "pulumi").resolve()),
-        "PULUMI_SKIP_UPDATE_CHECK": "1",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        # The salt lies in the state too: by hand no Pulumi.<stack>.yaml is needed.
-        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
-    }
-
-
-def _prepare_home(station: Path) -> None:
-    """Pulumi's home and the project that idc's own runs take for theirs, both in the station."""
-    home = files.make_folder(station / "pulumi")
-    project = home / "Pulumi.yaml"
-    if not project.exists():
-        files.write_atomic(project, f"name: {PROJECT}\nruntime: python\n")
-    logs = home / "logs"
-    if not logs.exists():
-        # A file where the CLI wants its folder: it then does without an encrypted log of its own of every run, which
-        # nobody reads and which costs a tenth of a small stack's time.
-        files.write_atomic(logs, "idc keeps its logs in ../logs\n")
-
-
-def _forbid_stack_files(checkout: Path) -> None:
-    """Keep the CLI from writing Pulumi.<stack>.yaml when it is used by hand.
-
-    It would take the salt from the state and write it into ``stackConfigDir`` (Pulumi.yaml); the next centre with a
-    stack of that name would then find a wrong one. A link to nowhere reads as "no such file" and cannot be made a
-    folder, and the CLI does not mind that the writing fails.
-    """
-    place = checkout / ".idc" / "no-stack-files"
-    with contextlib.suppress(OSError):
-        place.parent.mkdir(exist_ok=True)
-        if not place.is_symlink():
-            place.symlink_to("nowhere")
-
-
 def _policy(pack: Path | None) -> list[str]:
     return ["--policy-pack", str(pack)] if pack is not None else []
 
 
 def _named(result: StackResult, stack: str) -> StackResult:
     return replace(result, stack=stack)
-
-
-class LanguageHostProcess:
-    """The language host of a run (see idc.engine.language_host), in a session of its own."""
-
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        self._log = log
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "idc.engine.language_host", "--watched"],
-                env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=descriptor,
-                text=True, start_new_session=True,
-            )  # fmt: skip
-        finally:
-            os.close(descriptor)
-        self._port = 0
-
-    def port(self) -> int:
-        """The port it serves on; waits until it is ready. Raises EngineError with its own words if it fails."""
-        if not self._port:
-            timer = threading.Timer(_HOST_START, self._process.kill)
-            timer.daemon = True
-            timer.start()
-            line = _pipe(self._process.stdout).readline()
-            timer.cancel()
-            if not line.strip().isdigit():
-                words = self._log.read_text(errors="replace").strip()[-2000:]
-                raise EngineError(f"the language host did not start\n{words}", hint="`./idc test --fast` may say more")
-            self._port = int(line)
-        return self._port
-
-    def register(self, session: int) -> None:
-        """Tell it of a session to end should idc die (``-session``: no longer)."""
-        with contextlib.suppress(OSError, ValueError):
-            pipe = _pipe(self._process.stdin)
-            pipe.write(f"{session:+d}\n")
-            pipe.flush()
-
-    def close(self) -> None:
-        """End it with its children."""
-        with contextlib.suppress(OSError):
-            _pipe(self._process.stdin).close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            kill_session(self._process.pid)
-            self._process.wait()
-        kill_session(self._process.pid)
-        _pipe(self._process.stdout).close()
-
-
-def _pipe(pipe: IO[str] | None) -> IO[str]:
-    assert pipe is not None
-    return pipe

@@ -75,7 +75,7 @@ class Run:
 def run(what: Run, running: Running, tell: Tell) -> StackResult:
     """Run to the end or the deadline; whatever the end, none of its processes is left."""
     start = time.monotonic()
-    # setpriv: should idc be killed before the CLI is registered, the kernel ends it. The plugins are not yet there then.
+    # setpriv: should idc be killed before the CLI is registered, the kernel ends it. It has no plugins yet then.
     argv = ["setpriv", "--pdeathsig", "KILL", "--", *what.argv]
     log_file = os.open(what.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(log_file, "w") as log:

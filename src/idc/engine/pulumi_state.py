@@ -140,7 +140,7 @@ class Backend:
         """Make a stack's state usable after a run that was killed in the middle; True if it had been.
 
         Operations that were begun and not finished are struck out: what a begun creation may have left on an engine
-        carries labels and is removed before the stack runs; the stack is to be refreshed to see what became of the rest.
+        carries labels and is removed before the stack runs; the stack is to be refreshed to see what became of others.
         """
         document = self._read(stack)
         latest = document.get("checkpoint", {}).get("latest") or {}

@@ -5,12 +5,14 @@ What a run uses lies in one folder of links and two small scripts, so that PATH 
     <cache>/bin/<key>/pulumi  pulumi-resource-docker            links
                       pulumi-language-python                    runs idc.engine.language_host
                       pulumi-analyzer-policy-python             runs pulumi.policy
+                      plugins/                                  the same once more, as Pulumi wants its plugins laid out
 
 The key is the hash of what the links and scripts say, so that two checkouts never change each other's folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -58,6 +60,11 @@ class Toolchain:
 
     bin_dir: Path
     pulumi: Path
+
+    @property
+    def plugins(self) -> Path:
+        """For ``$PULUMI_HOME/plugins``: found there, a plugin is used without a warning that it came from PATH."""
+        return self.bin_dir / "plugins"
 
     def env(self) -> dict[str, str]:
         """What a process needs in its environment to find them: ``PATH`` with the folder in front."""
@@ -118,7 +125,7 @@ def _bin_folder(programs: dict[str, Path]) -> Path:
         "pulumi-language-python": f'{head}exec {python} -P -m idc.engine.language_host "$@"\n',
         "pulumi-analyzer-policy-python": f'{head}exec {python} -P -u -m pulumi.policy "$@"\n',
     }
-    said = repr((sorted((name, str(path)) for name, path in programs.items()), sorted(scripts.items())))
+    said = repr((2, sorted((name, str(path)) for name, path in programs.items()), sorted(scripts.items())))
     folder = paths.cache_dir() / "bin" / hashlib.sha256(said.encode()).hexdigest()[:16]
     if (folder / "complete").is_file():
         return folder
@@ -131,6 +138,11 @@ def _bin_folder(programs: dict[str, Path]) -> Path:
             beside.replace(folder / name)
         for name, text in scripts.items():
             files.write_atomic(folder / name, text, 0o755)
+        for name, version in ((DOCKER_PLUGIN.name, PLUGIN_VERSION), ("pulumi-language-python", CLI_VERSION)):
+            place = folder / "plugins" / f"{name.removeprefix('pulumi-')}-v{version}"
+            place.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                (place / name).symlink_to(folder / name)
         files.write_atomic(folder / "complete", "", 0o644)
     except OSError as error:
         raise ToolError(f"{folder} cannot be written: {error}", hint="IDC_CACHE names another folder") from error
