@@ -66,9 +66,9 @@ class HardenedContainer(pulumi.ComponentResource):
             ],
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=list(health["test"]),
-                interval=health["interval"],
-                timeout=health["timeout"],
-                start_period=health["start_period"],
+                interval=_duration(health["interval"]),
+                timeout=_duration(health["timeout"]),
+                start_period=_duration(health["start_period"]),
                 retries=health["retries"],
             ),
             must_run=True,
@@ -92,5 +92,13 @@ def _mount(mount: MountInput) -> docker.ContainerMountArgs:
 
 
 def _cpus(cores: float) -> str:
-    """As the engine reads it back: ``0.5``, ``2``."""
-    return f"{cores:.4f}".rstrip("0").rstrip(".")
+    """As the provider reads it back: ``0.5``, ``2.0``; anything else is a difference after each refresh."""
+    whole, _, part = f"{cores:.9f}".rstrip("0").partition(".")
+    return f"{whole}.{part or '0'}"
+
+
+def _duration(text: str) -> str:
+    """Seconds (``60s``) as the engine says them: ``1m0s``."""
+    minutes, seconds = divmod(int(text.removesuffix("s")), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{seconds}s"
