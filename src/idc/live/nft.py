@@ -95,7 +95,8 @@ def parse(text: str) -> Ruleset:
             chains[place][body["chain"]][1].append(_canonical(plain))
         elif kind in ("set", "map"):
             elements = plain.pop("elem", [])
-            dynamic = bool({"dynamic", "timeout"} & set(_flags(body)))
+            # nft 1.0.6 does not print the flag "dynamic" as JSON; only sets that packets fill have a size.
+            dynamic = bool({"dynamic", "timeout"} & set(_flags(body))) or "size" in body
             kept = frozenset() if dynamic else frozenset(_canonical(element) for element in elements)
             sets[place][body["name"]] = NftSet(_canonical(plain), kept, dynamic)
         else:

@@ -242,7 +242,7 @@ def main(folder: Path) -> int:
     hosts = ",".join(f"ssh://{name}" for name in order["hosts"])
     words = [
         *order["paths"], "-q", "--no-header", "--tb=short", "--import-mode=importlib", f"--hosts={hosts}",
-        "-p", "testinfra.plugin", "-p", "no:cacheprovider",
+        "-p", "testinfra.plugin", "-p", "no:cacheprovider", "--noconftest",
         f"--rootdir={folder}", f"--confcutdir={folder}", "-c", str(folder / "pytest.ini"),
         *([f"--ssh-config={order['ssh_config']}"] if order["ssh_config"] else []),
         *(["-k", order["only"]] if order["only"] else []),
