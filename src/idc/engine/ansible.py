@@ -23,11 +23,12 @@ from typing import Any, Final
 from idc import paths, render
 from idc.engine import files
 from idc.engine.station import Station
-from idc.errors import EngineError, ToolError
+from idc.errors import ToolError
 from idc.plan.types import Plan
 from idc.render.host_files import BANDWIDTH, ROUTES, RULESET
 
 BASE, OPEN = "base", "open"
+LAST_TASKS: Final = {BASE: "What has converged is recorded", OPEN: "What has been opened is recorded"}
 OPEN_FILES: Final = (RULESET, ROUTES, BANDWIDTH)
 _COUNTED: Final = {"runner_on_ok": "tasks_ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 
@@ -99,9 +100,8 @@ def converge(
 ) -> AnsibleResult:
     """Run the roles of the tags on hosts. That their lines are connected (``Hosts.connect``) saves seconds.
 
-    A host that fails or is not reached has its words in its result; the others go on. ``check`` changes nothing and
-    counts what would change. Raises ToolError when ansible-playbook cannot run at all, EngineError when it does not end
-    within ``deadline`` seconds.
+    A host that fails, is not reached or is late has its words in its result; the others go on. ``check`` changes
+    nothing and counts what would change. ``deadline`` is in seconds. Raises ToolError when ansible-playbook cannot run.
     """
     if not hosts:
         return AnsibleResult()
@@ -110,7 +110,7 @@ def converge(
     try:
         _prepare(folder, station, plan, hosts)
         began = time.monotonic()
-        events = _Events(hosts, on_event)
+        events = _Events(hosts, tags, on_event)
         _run(folder, tags, events, check, deadline)
         return AnsibleResult(events.results(), time.monotonic() - began)
     finally:
@@ -219,9 +219,8 @@ def _run(folder: Path, tags: Sequence[str], events: _Events, check: bool, deadli
             events.cancelled.set()
             worker.join(10)
     if runner.status == "timeout":
-        waiting = ", ".join(events.unfinished()) or "ansible-playbook itself"
-        raise EngineError(f"the roles took over {deadline:.0f} s: {waiting}", hint="run the same command again")
-    if runner.status != "successful" and not events.failures:
+        events.late = f"the roles took over {deadline:.0f} s; run the same command again"
+    elif runner.status != "successful" and not events.failures:
         words = _last_words(folder / "artifacts" / "run" / "stdout")
         raise ToolError(f"ansible-playbook failed (code {runner.rc}): {words}")
 
@@ -236,8 +235,10 @@ def _last_words(path: Path) -> str:
 class _Events:
     """Collects runner's events. Its handler is called on runner's thread and must be fast."""
 
-    def __init__(self, hosts: Sequence[str], on_event: Callable[[str], None]) -> None:
-        self.hosts = tuple(hosts)
+    def __init__(self, hosts: Sequence[str], tags: Sequence[str], on_event: Callable[[str], None]) -> None:
+        self.late = ""
+        self._last_tasks = frozenset(LAST_TASKS[tag] for tag in tags)
+        self._ended: dict[str, set[str]] = {host: set() for host in hosts}
         self.cancelled = threading.Event()
         self.failures = 0
         self._on_event = on_event
@@ -266,19 +267,17 @@ class _Events:
                 self.failures += 1
                 found["error"] = f"{task}: {_words(result)}"
             self._running.pop(host, None)
+            self._ended[host].add(task)
             self._on_event(f"{host}: {task}" + (" (changed)" if result.get("changed") else ""))
         return False
 
-    def unfinished(self) -> list[str]:
-        """Hosts with the task that they were at."""
-        return [f"{host} ({task})" for host, task in sorted(self._running.items())]
-
     def results(self) -> dict[str, HostResult]:
-        """Results by host. One that never answered anything did not converge."""
+        """Results by host. Only one that has recorded its end has converged."""
         results = {}
         for host, found in self._found.items():
-            if not found:
-                found = {"error": "the roles did not run on it"}
+            if not found.get("error") and not self._last_tasks <= self._ended[host]:
+                where = self._running.get(host, "between two tasks")
+                found = {**found, "error": f"{where}: {self.late or 'the roles did not get to their end'}"}
             results[host] = HostResult(**{**found, "changes": tuple(found.get("changes", ()))})
         return results
 
