@@ -46,14 +46,8 @@ def _set_out(probe: Probe, hops: tuple[Sight, ...]) -> bool:
 
 
 def _stopped(hops: tuple[Sight, ...]) -> str:
-    """Where a packet that did not arrive was last seen."""
-    ahead = [hop for hop in hops if hop.space == HOST]
-    last = ahead[-1] if ahead else hops[-1]
-    return f"last seen at {last}"
-
-
-def _route(hops: tuple[Sight, ...]) -> str:
-    return " > ".join(str(hop) for hop in hops) or "seen nowhere"
+    """Where a packet was last seen."""
+    return f"last seen at {hops[-1]}" if hops else "seen nowhere"
 
 
 def _must_pass(probe: Probe, shot: Shot, hops: tuple[Sight, ...]) -> tuple[Verdict, str]:
@@ -68,9 +62,9 @@ def _must_pass(probe: Probe, shot: Shot, hops: tuple[Sight, ...]) -> tuple[Verdi
         out = next((hop for hop in outer if hop.way == "out"), None)
         if out is not None:
             return Verdict.HELD, f"left by {out}"
-        return Verdict.BROKEN, f"did not leave by {probe.exit}: {_route(hops)}"
+        return Verdict.BROKEN, f"did not leave by {probe.exit}"
     if shot.state != "answered":
-        return Verdict.BROKEN, f"{shot.state}{f' ({shot.detail})' if shot.detail else ''}: {_route(hops)}"
+        return Verdict.BROKEN, f"{shot.state}{f' ({shot.detail})' if shot.detail else ''}, {_stopped(hops)}"
     if probe.request and shot.status not in probe.request.statuses:
         return Verdict.BROKEN, f"answered {shot.status or 'without HTTP'}, expected {_statuses(probe)}"
     return Verdict.HELD, f"answered {shot.status} in {shot.milliseconds:.1f} ms" if shot.status else (
@@ -91,16 +85,16 @@ def _must_be_blocked(
         return Verdict.UNKNOWN, f"could not be sent: {shot.detail}"
     if probe.request:  # the listener answers; what it answers decides
         if shot.state != "answered":
-            return Verdict.UNKNOWN, f"no answer to judge by ({shot.state}): {_route(hops)}"
+            return Verdict.UNKNOWN, f"no answer to judge by ({shot.state}), {_stopped(hops)}"
         if shot.status in probe.request.statuses:
             return Verdict.HELD, f"refused with {shot.status}"
         return Verdict.BROKEN, f"answered {shot.status or 'without HTTP'}, expected {_statuses(probe)}"
     if shot.state == "answered":
-        return Verdict.BROKEN, f"was answered after {shot.milliseconds:.1f} ms: {_route(hops)}"
+        return Verdict.BROKEN, f"was answered after {shot.milliseconds:.1f} ms"
     if _arrived(probe, hops):
-        return Verdict.BROKEN, f"arrived, although nothing came back: {_route(hops)}"
+        return Verdict.BROKEN, f"arrived at {hops[-1]}, although nothing came back"
     if probe.forged and answers:
-        return Verdict.BROKEN, f"was answered to the forged address: {_route(answers)}"
+        return Verdict.BROKEN, f"was answered to the forged address, seen at {answers[-1]}"
     if place is not None and (why := seen.blind.get((place.machine, place.space))):
         return Verdict.UNKNOWN, f"its destination could not be watched: {why}"
     if not _set_out(probe, hops):
@@ -128,16 +122,17 @@ def judge(probes: list[Probe], shots: Mapping[str, Shot], seen: Seen) -> list[Ou
     outcomes = []
     for probe in probes:
         verdict, words = first[probe.id]
+        cause = ""
         if verdict is Verdict.HELD:
             for control in probe.controls:
                 of_control = first.get(control, (Verdict.UNKNOWN, "was not chosen"))
                 if of_control[0] is not Verdict.HELD:
-                    verdict = Verdict.UNKNOWN
+                    verdict, cause = Verdict.UNKNOWN, control
                     words = (
                         f"its positive control {control} did not hold ({of_control[1]}), so its silence says nothing"
                     )
                     break
             if not probe.passes and not probe.controls:
                 verdict, words = Verdict.UNKNOWN, "it has no positive control"
-        outcomes.append(Outcome(probe, verdict, words, *details[probe.id]))
+        outcomes.append(Outcome(probe, verdict, words, *details[probe.id], cause=cause))
     return outcomes

@@ -147,6 +147,7 @@ class Outcome:
     shot: Shot
     hops: tuple[Sight, ...] = ()
     answers: tuple[Sight, ...] = ()
+    cause: str = ""  # id of the control that did not hold, where that is why it is unknown
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from idc.errors import EngineError
 from idc.live.judge import judge
-from idc.live.probe import Outcome, Place, Probe, Seen, Shot, Sight
+from idc.live.probe import Outcome, Place, Probe, Seen, Shot, Sight, Verdict
 from idc.live.probes import machines
 from idc.live.reach import Way, call, each
 
@@ -24,6 +24,7 @@ MARKS: Final = range(61000, 63000)
 FORGED_MARKS: Final = range(63000, 64500)
 PASS_SECONDS: Final = 4.0
 BLOCK_SECONDS: Final = 1.4  # longer than the kernel's first retransmission of a SYN (1 s)
+PATIENCE: Final = (1.0, 2.5)  # first and second try
 SENSOR_SECONDS: Final = 90.0
 CALL_DEADLINE: Final = 60.0
 
@@ -35,19 +36,45 @@ def _same(space: str) -> str:
 
 
 def run(
-    way: Way, probes: Sequence[Probe], *, rename: Rename = _same, progress: Callable[[str], None] = lambda _: None
+    way: Way,
+    probes: Sequence[Probe],
+    *,
+    tries: Sequence[float] = PATIENCE,
+    rename: Rename = _same,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
-    """The outcome of each probe, in the same order. A machine that does not answer makes its probes unknown."""
-    shots: dict[str, Shot] = {}
-    requests: dict[tuple[str, int, int], tuple[Sight, ...]] = {}
+    """The outcome of each probe, in the same order. A machine that does not answer makes its probes unknown.
+
+    What did not pass, or could not be judged, is tried again with more patience (``tries``), since a busy machine is slow
+    to answer and silence must not be mistaken. What passed although it must not is a finding at the first try.
+    """
     outcomes: dict[str, Outcome] = {}
-    for number, batch in enumerate(rounds(probes)):
-        found, seen = _round(way, batch, rename)
-        shots |= found
-        requests |= seen.requests
-        for outcome in judge(batch, found, seen):
-            outcomes[outcome.probe.id] = outcome
-        progress(f"{len(outcomes)} of {len(probes)} probes{f', round {number + 1}' if number else ''}")
+    wanted = list(probes)
+    for patience in tries:
+        for outcome in _fly(way, wanted, rename, patience, progress):
+            first = outcomes.get(outcome.probe.id)
+            if first is None or first.probe.passes or first.verdict is not Verdict.BROKEN:
+                outcomes[outcome.probe.id] = outcome
+        again = [o.probe for o in outcomes.values() if _worth_another_try(o)]
+        named = {control for probe in again for control in probe.controls} | {probe.id for probe in again}
+        wanted = [probe for probe in probes if probe.id in named]
+        if not wanted:
+            break
+    return [outcomes[probe.id] for probe in probes]
+
+
+def _worth_another_try(outcome: Outcome) -> bool:
+    return outcome.verdict is Verdict.UNKNOWN or (outcome.probe.passes and outcome.verdict is Verdict.BROKEN)
+
+
+def _fly(
+    way: Way, probes: Sequence[Probe], rename: Rename, patience: float, progress: Callable[[str], None]
+) -> list[Outcome]:
+    outcomes: dict[str, Outcome] = {}
+    for batch in rounds(probes):
+        shots, seen = _round(way, batch, rename, patience)
+        outcomes |= {outcome.probe.id: outcome for outcome in judge(batch, shots, seen)}
+        progress(f"{len(outcomes)} of {len(probes)} probes")
     return [outcomes[probe.id] for probe in probes]
 
 
@@ -81,12 +108,12 @@ def _marks(probe: Probe) -> range:
     return FORGED_MARKS if probe.forged else MARKS
 
 
-def _round(way: Way, probes: list[Probe], rename: Rename) -> tuple[dict[str, Shot], Seen]:
+def _round(way: Way, probes: list[Probe], rename: Rename, patience: float) -> tuple[dict[str, Shot], Seen]:
     names = machines(probes)
     tokens = {name: secrets.token_hex(8) for name in names}
     orders = _sensor_orders(probes, names, tokens, rename)
     started = each(names, lambda name: call(way, name, "sensor", orders[name], CALL_DEADLINE))
-    wishes = _wishes(probes, rename)
+    wishes = _wishes(probes, rename, patience)
     blind: dict[tuple[str, str], str] = {}
     try:
         fired = each(
@@ -138,7 +165,7 @@ def _sensor_orders(
     }
 
 
-def _wishes(probes: list[Probe], rename: Rename) -> dict[str, list[dict[str, Any]]]:
+def _wishes(probes: list[Probe], rename: Rename, patience: float) -> dict[str, list[dict[str, Any]]]:
     """Each machine's probes, as the shooter takes them; every sender counts its own marks."""
     wishes: dict[str, list[dict[str, Any]]] = defaultdict(list)
     offset = secrets.randbelow(len(MARKS))  # another source port in each run: nothing left over is mistaken for ours
@@ -153,7 +180,7 @@ def _wishes(probes: list[Probe], rename: Rename) -> dict[str, list[dict[str, Any
             "protocol": probe.protocol,
             "port": probe.port,
             "mark": marks[(offset + number) % len(marks)],
-            "seconds": PASS_SECONDS if probe.passes or probe.request else BLOCK_SECONDS,
+            "seconds": patience * (PASS_SECONDS if probe.passes or probe.request else BLOCK_SECONDS),
         }
         if probe.forged:
             wish["source"] = str(probe.forged)

@@ -28,6 +28,7 @@ class Finding:
     verdict: Verdict
     control: str = ""  # clause of GB/T 22239 that the check supports, unverified
     hops: tuple[str, ...] = ()  # where a packet was seen
+    cause: str = ""  # check whose failure is why this one is unknown
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,16 @@ class Report:
         for outcome in self.outcomes:
             if outcome.verdict is not Verdict.HELD:
                 probe = outcome.probe
-                words = f"{outcome.words} ({probe.stands_for})"
-                host = probe.source.machine or "outside"
-                hops = tuple(str(hop) for hop in outcome.hops)
                 yield Finding(
-                    probe.id, probe.family.value, host, probe.words, words, outcome.verdict, "8.1.3.2 c", hops
+                    check=probe.id,
+                    family=probe.family.value,
+                    host=probe.source.machine or "outside",
+                    subject=probe.words,
+                    words=f"{outcome.words} ({probe.stands_for})",
+                    verdict=outcome.verdict,
+                    control="8.1.3.2 c",
+                    hops=tuple(str(hop) for hop in outcome.hops),
+                    cause=outcome.cause,
                 )
 
     def _check_findings(self) -> Iterator[Finding]:
@@ -225,6 +231,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict.value,
         "control": finding.control,
         "hops": list(finding.hops),
+        "cause": finding.cause,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
@@ -28,9 +29,11 @@ def show(report: Report, console: Console) -> None:
         console.print(_table("packets and requests", [row for row in rows if row.packets], packets=True))
     else:
         console.print("[yellow]no packet was sent: what passes and what is blocked was not looked at[/]")
-    findings = list(report.findings())
+    every = list(report.findings())
+    resting = Counter(finding.cause for finding in every)
+    findings = [finding for finding in every if not finding.cause]  # the others follow from one that is shown
     for number, finding in enumerate(findings[:SHOWN], 1):
-        _finding(console, number, finding)
+        _finding(console, number, finding, resting[finding.check])
     if len(findings) > SHOWN:
         console.print(f"{len(findings) - SHOWN} more findings: the evidence file and --json hold them all")
     for words in report.not_assessed:
@@ -57,7 +60,7 @@ def _table(title: str, rows: list[Row], *, packets: bool) -> Table:
     return table
 
 
-def _finding(console: Console, number: int, finding: Finding) -> None:
+def _finding(console: Console, number: int, finding: Finding, resting: int) -> None:
     style = _STYLE[finding.verdict]
     where = f" on {finding.host}" if finding.host else ""
     console.print(f"[{style}]{number}. {finding.verdict.value}[/] {escape(finding.family)}{escape(where)}")
@@ -65,5 +68,7 @@ def _finding(console: Console, number: int, finding: Finding) -> None:
     console.print(f"   [dim]seen:[/] {escape(finding.words)}", highlight=False)
     if finding.hops:
         console.print(f"   [dim]hops:[/] {escape(' > '.join(finding.hops))}", highlight=False)
+    if resting:
+        console.print(f"   [dim]so[/] {resting} more are unknown that it is the positive control of", highlight=False)
     control = f"  [dim]control {escape(finding.control)} (unverified)[/]" if finding.control else ""
     console.print(f"   [dim]check {escape(finding.check)}[/]{control}", highlight=False)

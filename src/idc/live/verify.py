@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -87,7 +88,7 @@ def run(
         named = {control for probe in probes for control in probe.controls}
         probes += [probe for probe in choose(plan) if probe.id in named and probe not in probes]
     with ThreadPoolExecutor(max_workers=1) as pool:
-        tests = pool.submit(_tests, station, plan, read, lost, [paths.resources() / SUITE, *extra], only, spent)
+        tests = pool.submit(_tests, station, plan, read, lost, extra, only, spent)
         with spent("packets"):
             outcomes = prober.run(hosts, probes, progress=progress) if probes else []
         checks = tests.result()
@@ -154,7 +155,7 @@ def _tests(
         folder = Path(name)
         names = [host.name for host in plan.hosts if host.name in read]
         context = {
-            "paths": [str(path) for path in where],
+            "paths": [str(_copy_of_suite(folder)), *(str(path) for path in where)],
             "hosts": names,
             "ssh_config": str(station.ssh_config),
             "station": station.id,
@@ -174,6 +175,15 @@ def _tests(
         (folder / "plan.json").write_text(codec.dumps(plan))
         (folder / "context.json").write_text(json.dumps(context))
         return _run_suite(folder)
+
+
+def _copy_of_suite(folder: Path) -> Path:
+    """The tests beside their context: where they come from, they stand among tests of the project itself."""
+    suite = folder / "suite"
+    suite.mkdir()
+    for file in sorted((paths.resources() / SUITE).glob("test_*.py")):
+        shutil.copy(file, suite)
+    return suite
 
 
 def _run_suite(folder: Path) -> list[Check]:

@@ -47,7 +47,7 @@ def test_an_answer_breaks_it() -> None:
 def test_arrival_without_an_answer_breaks_it() -> None:
     found, words = verdict(SILENT, Seen({KEY: ARRIVED}))
     assert found is Verdict.BROKEN
-    assert words.endswith("web-2 parks-a eth0 in")
+    assert words == "arrived at web-2 parks-a eth0 in, although nothing came back"
 
 
 def test_a_refusal_on_the_way_holds_and_one_by_the_destination_does_not() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from idc.live import parse
+from idc.live import inspected, parse
 from idc.live.snapshot import UnreadError
 
 DATA = Path(__file__).parent / "data"
@@ -92,7 +92,7 @@ def test_what_could_not_be_read_is_unread_not_empty() -> None:
 
 def test_an_inspected_container() -> None:
     raw = json.loads((DATA / "docker.json").read_text())
-    engine = parse.inspected.engine(raw)
+    engine = inspected.engine(raw)
     found = engine.container("tax-www-a")
     assert found is not None
     assert found.read_only

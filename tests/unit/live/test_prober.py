@@ -40,7 +40,7 @@ def some(*families: Family) -> list[Probe]:
 
 
 def fly(lab: Netlab, *families: Family) -> list[Outcome]:
-    return prober.run(lab, some(*families), rename=lab.rename)
+    return prober.run(lab, some(*families), rename=lab.rename, tries=(1.0,))
 
 
 def broken(outcomes: list[Outcome]) -> dict[str, str]:
@@ -75,8 +75,7 @@ def test_an_accept_between_two_tenants_is_seen_with_its_way_even_if_no_answer_co
     found = broken(fly(hole, Family.SAME_HOST))
     assert "same-host/tax-www-a/10.64.16.50/tcp-8080" in found
     words = found["same-host/tax-www-a/10.64.16.50/tcp-8080"]
-    assert "arrived, although nothing came back" in words
-    assert words.endswith("web-1 parks-www-a eth0 in > web-1 parks-www-a itself in")
+    assert words == "arrived at web-1 parks-www-a itself in, although nothing came back"
     assert all("tax-www-a/10.64.16.50" in name for name in found)
 
 
@@ -110,7 +109,7 @@ def test_a_closed_flow_is_seen(hole: Netlab) -> None:
     hole.rules("web-2", "flush set inet idc flows")
     found = broken(fly(hole, Family.FLOW))
     assert list(found) == ["flow/edge-a/10.64.32.2/tcp-8080"]
-    assert "web-2 uplink in" in found["flow/edge-a/10.64.32.2/tcp-8080"]
+    assert found["flow/edge-a/10.64.32.2/tcp-8080"] == "silent, last seen at web-2 uplink in"
 
 
 def test_ipv6_left_open_is_seen(hole: Netlab) -> None:
@@ -146,7 +145,7 @@ def test_a_host_that_does_not_answer_makes_its_probes_unknown_and_no_others(lab:
                 raise Unreachable("web-2: does not answer", host=host)
             return lab.run(host, command, input=input, deadline=deadline)
 
-    outcomes = prober.run(Cut(PLAN), some(Family.OTHER_HOST, Family.SAME_HOST), rename=lab.rename)
+    outcomes = prober.run(Cut(PLAN), some(Family.OTHER_HOST, Family.SAME_HOST), rename=lab.rename, tries=(1.0,))
     for outcome in outcomes:
         place = outcome.probe.destination
         concerns = "web-2" in (outcome.probe.source.machine, place.machine if place else "")
