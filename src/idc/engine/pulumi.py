@@ -195,6 +195,7 @@ class PulumiRunner:
             **settings(self._backend, self._station),
             **self._toolchain.env(),
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
+            "TF_LOG": "off",  # the provider's log, each line a call to the engine
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",  # the history holds the same
         }
 

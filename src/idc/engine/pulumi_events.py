@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 _SAME: Final = frozenset({"same", "read", "refresh", "discard", "import"})
-_NOISE: Final = re.compile(r"^using pulumi-\S+ from \$PATH at |pending operations from previous deployment")
+# The provider's log of what it reports as an error anyway, and Pulumi's remarks about how idc runs it.
+_NOISE: Final = re.compile(r"^using pulumi-\S+ from \$PATH at |^sdk-v2/\S+\.go:\d+: ")
+_CLOSING: Final = re.compile(r"^(update|preview|destroy|refresh) failed$")
+_WRAPPING: Final = re.compile(r"^(?P<before>.*?)1 error occurred:\s*\* (?P<words>.*)$", re.DOTALL)
 _LONGEST_ERROR: Final = 6000  # characters
 
 
@@ -87,6 +90,9 @@ class Reading:
         if event.get("ephemeral") or severity == "debug" or not message or _NOISE.search(message):
             return None
         if severity == "error":
+            if _CLOSING.match(message):
+                return None  # said by the exit code
+            message = _unwrapped(message)
             name = str(event.get("urn", "")).rpartition("::")[2]
             self.errors.append(f"{name}: {message}" if name else message)
         return Tell(severity or "info", message)
@@ -122,6 +128,12 @@ class Reading:
         if not said:
             said = [f"the Pulumi CLI ended with code {code} and no words"]
         return "\n".join(said)[:_LONGEST_ERROR]
+
+
+def _unwrapped(message: str) -> str:
+    """The provider wraps each single error into a list of errors."""
+    found = _WRAPPING.match(message)
+    return f"{found['before']}{found['words']}" if found else message
 
 
 def redact(text: str, secrets: Mapping[str, str]) -> str:
