@@ -85,7 +85,6 @@ class Addresses:
             while address < end and address in self._taken:
                 address += SEGMENT_SIZE
             if address < end:
-                self._taken.add(address)
                 self._cursor[host] = (index, address + SEGMENT_SIZE)
                 return IPv4Network((address, SEGMENT_LENGTH))
             index += 1

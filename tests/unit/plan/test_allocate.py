@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,9 +41,10 @@ def test_a_tenant_that_fits_on_no_host_is_split_by_site() -> None:
 
 
 def test_a_new_site_goes_to_its_tenants_host_even_if_another_has_more_room() -> None:
-    declaration = build.declare(build.tenant("parks"), build.tenant("tax", build.site()))
+    quota = {"cpus": 8, "memory": "8GiB"}
+    declaration = build.declare(build.tenant("parks"), build.tenant("tax", build.site(), quota=quota))
     before, lock = build.plan(declaration)
-    grown = build.with_tenant(declaration, build.tenant("tax", build.site(), build.app()))
+    grown = build.with_tenant(declaration, build.tenant("tax", build.site(), build.app(), quota=quota))
     after, _ = build.plan(grown, lock)
     assert {site.host for site in after.sites if site.tenant == "tax"} == {
         site.host for site in before.sites if site.tenant == "tax"
@@ -200,3 +202,15 @@ def test_a_host_that_holds_the_data_of_what_went_away_must_stay(state: str) -> N
     found = problems(build.declare(later, build.tenant("aa"), hosts=hosts), lock)
     assert {problem.source for problem in found} == {"tenant"}
     assert all(f"host {held} has gone" in problem.message and "of tenant tax" in problem.message for problem in found)
+
+
+def test_a_database_serves_from_its_first_slot_whatever_a_lock_says() -> None:
+    """Its application knows it by that address; only what may run beside itself ever changes slots."""
+    declaration = build.declare(build.tenant("tax", build.app()))
+    before, lock = build.plan(declaration)
+    slots = dict(lock.tenants["tax"].sites["file"].slots)
+    slots["tax-file-database"] = replace(slots["tax-file-database"], slot="b")
+    site = replace(lock.tenants["tax"].sites["file"], slots=slots)
+    tampered = replace(lock, tenants={"tax": replace(lock.tenants["tax"], sites={"file": site})})
+    after, _ = build.plan(declaration, tampered)
+    assert after.container_by_name["tax-file-database"] == before.container_by_name["tax-file-database"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -245,3 +246,21 @@ def test_resources_in_words(change: ResourceChange, words: str) -> None:
     from idc.plan.words import resource
 
     assert resource(change) == words
+
+
+def test_a_container_that_only_changes_its_slot_is_replaced() -> None:
+    moved = tuple(replace(c, slot="b") if c.name == "tax-file-app" else c for c in MADE.containers)
+    (change,) = diff.compare(MADE, replace(MADE, containers=moved)).resources
+    assert (change.action, change.name, change.detail) == (
+        "replace",
+        "tax-file-app",
+        "slot; beside itself, slot a -> b",
+    )
+
+
+def test_a_tenant_that_is_shut_already_suffers_no_outage() -> None:
+    shut, _ = build.plan(DECLARATION, LOCK, isolated=frozenset({"tax"}))
+    images = build.IMAGES | {"postgresql": "sha256:new"}
+    later, _ = build.plan(DECLARATION, LOCK, isolated=frozenset({"tax"}), images=images)
+    assert diff.compare(shut, later).count("replace") == 1
+    assert diff.compare(shut, later).outages == ()
