@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from bench import peers
-from bench.workload import COMMAND, ENGINE, HEALTHY, LABEL, MEMORY, Container, Network, Tenant
+from bench.workload import COMMAND, ENGINE, HEALTHY, LABEL, MEMORY, PIDS, Container, Network, Tenant
 
 PARALLEL: Final = 4  # tenants at a time, for every tool that has a state a tenant
 DEADLINE: Final = 600.0  # seconds for one verb of one tool
@@ -122,8 +122,6 @@ class OpenTofu:
                 {"name": f"${{docker_network.{container.network.name}.name}}", "ipv4_address": container.address}
             ],
             "healthcheck": [{"test": ["CMD", *HEALTHY], "interval": "1s", "timeout": "3s", "retries": 6}],
-            "wait": True,
-            "wait_timeout": 90,
             "restart": "unless-stopped",
             "destroy_grace_seconds": 10,
             "log_driver": "json-file",
@@ -147,7 +145,7 @@ class Compose:
             (place / "compose.yaml").write_text(json.dumps(self._document(name, members, image)))
 
     def up(self) -> None:
-        self._each("up", "--detach", "--wait", "--pull", "never", "--quiet-pull")
+        self._each("up", "--detach", "--pull", "never", "--quiet-pull")
 
     def down(self) -> None:
         self._each("down", "--timeout", "10")
@@ -198,6 +196,7 @@ class Compose:
             "mem_limit": MEMORY,
             "memswap_limit": MEMORY,
             "cpus": 0.1,
+            "pids_limit": PIDS,
             "networks": {container.network.name: {"ipv4_address": container.address}},
             "healthcheck": {"test": ["CMD", *HEALTHY], "interval": "1s", "timeout": "3s", "retries": 6},
             "restart": "unless-stopped",

@@ -12,8 +12,8 @@ from typing import Any
 from unittest import mock
 
 from bench.contenders import DEADLINE, PARALLEL
-from bench.workload import COMMAND, ENGINE, HEALTHY, LABEL, MEMORY, Container, Network, Tenant
-from idc.engine import files, toolchain
+from bench.workload import COMMAND, ENGINE, HEALTHY, LABEL, MEMORY, PIDS, Container, Network, Tenant
+from idc.engine import files, limits, toolchain
 from idc.engine.pulumi import PulumiRunner, StackResult
 from idc.engine.station import Station
 
@@ -25,7 +25,7 @@ class PulumiStacks:
         self.title = "idc, a Pulumi stack a tenant"
         self._held = ExitStack()
         self._held.enter_context(mock.patch.dict(os.environ, IDC_STATIONS=str(folder)))
-        station = Station.create("bench.tenants")
+        station = self._station = Station.create("bench.tenants")
         self._stacks = [f"tenant-{tenant.name}" for tenant in tenants]
         for stack, tenant in zip(self._stacks, tenants, strict=True):
             document = json.dumps(_document(stack, tenant, image, station.id))
@@ -41,6 +41,7 @@ class PulumiStacks:
 
     def up(self) -> None:
         _need(self._runner.up(self._stacks, parallel=PARALLEL, deadline=DEADLINE, on_event=_quiet))
+        limits.enforce(self._station, self._stacks)  # as `idc up` does after its stacks
 
     def down(self) -> None:
         _need(self._runner.destroy(self._stacks, parallel=PARALLEL, deadline=DEADLINE, on_event=_quiet))
@@ -104,7 +105,7 @@ def _container(container: Container, image: str, labels: dict[str, str]) -> dict
         "tmpfs": {},
         "cpus": 0.1,
         "memory": MEMORY,
-        "pids": 32,
+        "pids": PIDS,
         "capabilities": [],
         "user": "65534:65534",
         "restart": "unless-stopped",

@@ -16,6 +16,7 @@ LABEL: Final = "idc.bench"
 # Benchmark range (RFC 2544): a /24 a tenant.
 RANGE: Final = IPv4Network("198.19.0.0/16")
 MEMORY: Final = 64 * 1024**2
+PIDS: Final = 32  # the Docker provider cannot set it: idc does so after its stacks, OpenTofu leaves it out
 # A shell that ends at once when it is told to: stopping is part of every tool's work, waiting for it is not.
 COMMAND: Final = ("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done")
 HEALTHY: Final = ("true",)
