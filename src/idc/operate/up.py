@@ -107,6 +107,7 @@ class _Run:
             self.images()
             self.close()
             self.folders(with_content=False)
+            self.revive()
             self.platform_and_tenants()
             self.folders(with_content=True)
             self.open()
@@ -184,6 +185,33 @@ class _Run:
                 except EngineError as error:
                     self._lose(name, error)
             self.progress.result(f"changed on {changed} hosts" if changed else "unchanged")
+
+    def revive(self) -> None:
+        """Start planned containers that stand still: what they need (folders, flows) is there again by now."""
+        stopped = [
+            (name, fact.name)
+            for name in self._alive()
+            for fact in self.facts[name].containers
+            if not fact.running and fact.labels.get("idc.digest") in self._digests(name)
+        ]
+        if not stopped:
+            return
+        with self.progress.phase("stopped containers started"):
+            for host in sorted({host for host, _ in stopped}):
+                names = [container for where, container in stopped if where == host]
+                done = self.hosts.run(host, ["docker", "start", *names], deadline=60.0)
+                self.progress.step(f"{host}: started {', '.join(names)}" if done.ok else f"{host}: {done.words}")
+            self._look()
+            self.progress.result(str(len(stopped)))
+
+    def _digests(self, host: str) -> set[str]:
+        return {
+            entry["labels"]["idc.digest"]
+            for stack in self.plan.stacks
+            if stack.kind != "lab" and host in stack.hosts
+            for entry in stacks.stack_input(self.work, stack.name)["containers"]
+            if entry["host"] == host
+        }
 
     def platform_and_tenants(self) -> None:
         for title, kind in (("platform stack", "platform"), ("tenant stacks", "tenant")):
