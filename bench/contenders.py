@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from bench import peers
+from bench import build
 from bench.workload import COMMAND, ENGINE, HEALTHY, LABEL, MEMORY, PIDS, Container, Network, Tenant
 
 PARALLEL: Final = 4  # tenants at a time, for every tool that has a state a tenant
@@ -54,7 +54,7 @@ class OpenTofu:
     def __init__(self, tenants: Sequence[Tenant], image: str, folder: Path) -> None:
         self.title = "OpenTofu, a state a tenant"
         self._tenants, self._folder = tenants, folder
-        self._tofu, provider = peers.ensure(peers.OPENTOFU), peers.ensure(peers.PROVIDER)
+        self._tofu, provider = build.ensure(build.OPENTOFU), build.ensure(build.PROVIDER)
         settings = folder / "tofu.rc"
         # An override needs no `init`, which is therefore not measured.
         override = f'dev_overrides {{\n "kreuzwerker/docker" = "{provider.parent}"\n}}'
@@ -135,7 +135,7 @@ class Compose:
 
     def __init__(self, tenants: Sequence[Tenant], image: str, folder: Path, *, one_project: bool) -> None:
         self.title = "Docker Compose, " + ("one project" if one_project else "a project a tenant")
-        self._compose = peers.ensure(peers.COMPOSE)
+        self._compose = build.ensure(build.COMPOSE)
         self._kind = "compose"
         self._projects = {"idc-bench-all": list(tenants)} if one_project else {each.name: [each] for each in tenants}
         self._folder = folder

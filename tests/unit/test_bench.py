@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pulumi")
-
-from bench import contenders, pulumi_stacks, tenants, workload
+from bench import build, contenders, pulumi_stacks, tenants, workload
 
 
 def test_no_two_contenders_share_an_address_a_bridge_or_a_name() -> None:
@@ -19,11 +17,11 @@ def test_no_two_contenders_share_an_address_a_bridge_or_a_name() -> None:
     assert len({network.bridge for network in networks}) == len(networks)
     assert max(len(network.bridge) for network in networks) <= 15
     ordered = sorted(network.subnet for network in networks)
-    assert not any(one.overlaps(other) for one, other in zip(ordered, ordered[1:], strict=False))
+    assert not any(one.overlaps(other) for one, other in pairwise(ordered))
 
 
 def test_every_contender_makes_the_same_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contenders.peers, "ensure", lambda peer: tmp_path / peer.executable)
+    monkeypatch.setattr(build, "ensure", lambda peer: tmp_path / peer.executable)
     image = "sha256:" + "0" * 64
     (tmp_path / "tofu").mkdir()
     (tmp_path / "compose").mkdir()
