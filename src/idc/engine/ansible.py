@@ -182,6 +182,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),
         "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",  # nothing is written beside the roles
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
     }
 
