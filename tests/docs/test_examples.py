@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
 from idc.model import Declaration, load
-from idc.plan import make
+from idc.plan import diff, make, show
 from idc.plan.lock import Lock
 from tests.conftest import ROOT
 from tests.docs.pages import Block, blocks
@@ -70,3 +72,15 @@ def test_examples_load_and_plan(block: Block, tmp_path: Path) -> None:
     declaration = loaded(block, tmp_path)
     plan, _ = make(declaration, Lock(), {}, today=date(2026, 1, 1))
     assert plan.tenants
+
+
+def test_the_plan_that_the_readme_shows_is_what_idc_prints(tmp_path: Path) -> None:
+    example = next(block for block in EXAMPLES if block.page == "README.md")
+    before, lock = make(load(reference(tmp_path / "before")), Lock(), {}, today=date(2026, 1, 1))
+    after, _ = make(loaded(example, tmp_path), lock, {}, today=date(2026, 1, 1))
+    console = Console(soft_wrap=True, highlight=False, width=400, file=StringIO())
+    show.text(diff.compare(before, after), console)
+    assert isinstance(console.file, StringIO)
+    printed = console.file.getvalue()
+    (shown,) = (block.text for block in blocks("text") if block.page == "README.md")
+    assert shown.splitlines() == printed.splitlines()
