@@ -45,7 +45,7 @@ def run(
 ) -> list[Outcome]:
     """The outcome of each probe, in the same order. A machine that does not answer makes its probes unknown.
 
-    What did not pass, or could not be judged, is tried again with more patience (``tries``), since a busy machine is slow
+    What did not pass, or could not be judged, is tried again with more patience (``tries``): a busy machine is slow
     to answer and silence must not be mistaken. What passed although it must not is a finding at the first try.
     """
     outcomes: dict[str, Outcome] = {}

@@ -35,9 +35,7 @@ from idc.render.host_files import host_files
 SUITE: Final = "tests/live/verify"
 SUITE_DEADLINE: Final = 300.0
 
-_INI: Final = (
-    "[pytest]\nmarkers =\n    control: clause of GB/T 22239-2019 that the check supports\n    live: needs hosts\n"
-)
+_INI: Final = "[pytest]\nmarkers =\n    live: needs hosts\n"
 
 Say = Callable[[str], None]
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-import pytest
-
 from idc.live.snapshot import ContainerState, MountState, Snapshot
-from idc.live.suite import Checks, Context
+from idc.live.suite import Checks, Context, control
 from idc.plan.stacks import stack_input
 from idc.plan.types import Container, Plan
 
@@ -34,7 +32,7 @@ def _need(pairs: list[tuple[str, Container, ContainerState]], checks: Checks) ->
         checks.nothing("no container is planned here, or none is there (which is a finding of its own)")
 
 
-@pytest.mark.control("8.2.4.3 b")
+@control("8.2.4.3 b")
 def test_engines_hold_what_is_planned_and_nothing_else(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Each planned container, network and volume is there; what nobody declared is not."""
     engine = snapshot.engine.value
@@ -73,7 +71,7 @@ def test_containers_run_the_planned_image_and_are_healthy(snapshot: Snapshot, pl
             checks.equal(subject, "its command", state.command, container.command)
 
 
-@pytest.mark.control("8.1.4.4 a")
+@control("8.1.4.4 a")
 def test_containers_are_hardened(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Read-only root, no capability but those named, no new privileges, no shared namespace, no device, no root."""
     pairs = list(_pairs(snapshot, plan))
@@ -97,7 +95,7 @@ def test_containers_are_hardened(snapshot: Snapshot, plan: Plan, checks: Checks)
         checks.that(state.user.partition(":")[0] not in ("", "0", "root"), subject, "runs as root")
 
 
-@pytest.mark.control("8.2.3.1 b")
+@control("8.2.3.1 b")
 def test_containers_have_their_limits(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Memory, swap, processor, number of processes and logs are limited as planned."""
     pairs = list(_pairs(snapshot, plan))
@@ -110,7 +108,7 @@ def test_containers_have_their_limits(snapshot: Snapshot, plan: Plan, checks: Ch
         checks.that("max-size" in state.log_options, subject, f"has unlimited logs ({state.log_driver})")
 
 
-@pytest.mark.control("8.2.2.1 b")
+@control("8.2.2.1 b")
 def test_containers_are_on_their_own_segment_only(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Each container is on its segment with its planned addresses, on no other network, and publishes no port."""
     pairs = list(_pairs(snapshot, plan))
@@ -123,7 +121,7 @@ def test_containers_are_on_their_own_segment_only(snapshot: Snapshot, plan: Plan
         checks.that(not state.published, subject, f"publishes {', '.join(state.published)}")
 
 
-@pytest.mark.control("8.2.2.1 b")
+@control("8.2.2.1 b")
 def test_containers_see_their_own_volumes_and_folders_only(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Mounts are as planned; no engine socket, no folder of the host beyond those."""
     pairs = list(_pairs(snapshot, plan))

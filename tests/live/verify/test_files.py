@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from idc.live.snapshot import FileState, Snapshot
-from idc.live.suite import Checks, Context
+from idc.live.suite import Checks, Context, control
 from idc.plan.types import Plan
 
 SECRETS = "/var/lib/idc/secrets"
 
 
-@pytest.mark.control("8.1.3.2 a")
+@control("8.1.3.2 a")
 def test_rendered_files_are_as_planned(snapshot: Snapshot, context_of_run: Context, checks: Checks) -> None:
     """Rendered files are the plan's, changed by root alone, and what tells who talks to whom is read by root alone."""
     found = snapshot.files.value
@@ -25,7 +23,7 @@ def test_rendered_files_are_as_planned(snapshot: Snapshot, context_of_run: Conte
             checks.that(not state.mode & closed, path, f"has mode {state.mode:04o}: too much for others than root")
 
 
-@pytest.mark.control("8.1.4.2 a")
+@control("8.1.4.2 a")
 def test_nobody_but_their_owner_can_change_what_roles_and_services_read(snapshot: Snapshot, checks: Checks) -> None:
     """Nothing below /etc/idc and /var/lib/idc can be written by group or others."""
     for path, state in sorted(snapshot.folders.value.items()):
@@ -35,7 +33,7 @@ def test_nobody_but_their_owner_can_change_what_roles_and_services_read(snapshot
             checks.that(False, path, "could not be read")
 
 
-@pytest.mark.control("8.1.4.8")
+@control("8.1.4.8")
 def test_secrets_are_where_they_belong_and_nowhere_else(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Each secret lies in its container's folder, for its user's eyes alone."""
     below = snapshot.folders.value

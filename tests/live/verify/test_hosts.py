@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from testinfra.host import Host
 
+from idc.live.suite import control
 from idc.plan.types import Plan
 
 
-@pytest.mark.control("8.1.3.2 a")
+@control("8.1.3.2 a")
 def test_the_packet_rules_stand(host: Host) -> None:
     """The unit that loads the packet rules runs and is enabled."""
     unit = host.service("idc-firewall")
@@ -16,7 +16,7 @@ def test_the_packet_rules_stand(host: Host) -> None:
     assert unit.is_enabled
 
 
-@pytest.mark.control("8.1.3.2 a")
+@control("8.1.3.2 a")
 def test_the_engine_starts_only_behind_the_rules(host: Host) -> None:
     """systemd starts the engine only after the packet rules, and not without them."""
     found = host.check_output("systemctl show docker.service --property=Requires,After")
@@ -25,7 +25,7 @@ def test_the_engine_starts_only_behind_the_rules(host: Host) -> None:
     assert "idc-firewall.service" in after
 
 
-@pytest.mark.control("8.1.4.1 a")
+@control("8.1.4.1 a")
 def test_the_ssh_servers_settings_are_roots(host: Host) -> None:
     """The SSH server's settings are valid and nobody but root can change them."""
     assert host.run("sshd -t").rc == 0

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from idc.live.snapshot import ContainerState, Snapshot
-from idc.live.suite import Checks
+from idc.live.suite import Checks, control
 from idc.plan.labs import lab_input
 from idc.plan.types import Plan
 
@@ -43,7 +41,7 @@ def test_lab_hosts_are_on_their_own_networks_only(this_machine: Snapshot, plan: 
         checks.that(not bound, subject, f"sees folders of this machine: {', '.join(mount.source for mount in bound)}")
 
 
-@pytest.mark.control("8.1.2.1 d")
+@control("8.1.2.1 d")
 def test_nothing_is_shared_with_another_centre(this_machine: Snapshot, plan: Plan, checks: Checks) -> None:
     """No network, volume, namespace, bridge or address range in common with any other centre or container here."""
     _need_lab(plan, checks)
@@ -69,7 +67,7 @@ def test_nothing_is_shared_with_another_centre(this_machine: Snapshot, plan: Pla
         checks.that(joined not in ids and joined not in own_names, f"container {state.name}", "shares a namespace")
 
 
-@pytest.mark.control("8.1.2.1 d")
+@control("8.1.2.1 d")
 def test_this_machine_has_no_address_among_the_hosts(this_machine: Snapshot, plan: Plan, checks: Checks) -> None:
     """This machine stands on the listeners' networks at most, never on the hosts' own, and routes nothing to them."""
     _need_lab(plan, checks)

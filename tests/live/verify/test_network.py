@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from ipaddress import ip_interface
 
-import pytest
-
 from idc.live.snapshot import Snapshot, TrafficClass
-from idc.live.suite import Checks
+from idc.live.suite import Checks, control
 from idc.plan.types import Host, Plan
 
 ROOT = "1:"
@@ -27,7 +25,7 @@ def _planned_addresses(plan: Plan, host: Host) -> dict[str, set[str]]:
     return planned
 
 
-@pytest.mark.control("8.1.2.1 d")
+@control("8.1.2.1 d")
 def test_interfaces_have_the_planned_addresses_and_no_others(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Each interface and bridge has its planned addresses; no other interface has any."""
     planned = _planned_addresses(plan, plan.host_by_name[snapshot.host])
@@ -47,7 +45,7 @@ def test_interfaces_have_the_planned_addresses_and_no_others(snapshot: Snapshot,
                 )
 
 
-@pytest.mark.control("8.1.2.1 d")
+@control("8.1.2.1 d")
 def test_routes_are_as_planned(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Each other host's blocks are routed to it; what no host has goes nowhere."""
     host = plan.host_by_name[snapshot.host]
@@ -74,7 +72,7 @@ def _near(found: int, planned: int) -> bool:
     return abs(found - planned) <= max(1000, planned // 500)
 
 
-@pytest.mark.control("8.1.2.1 b")
+@control("8.1.2.1 b")
 def test_tenants_have_their_bandwidth(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Each tenant's HTB class has its guarantee and its limit on the uplink, and its limit on each of its bridges."""
     host = plan.host_by_name[snapshot.host]

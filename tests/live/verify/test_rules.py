@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
-
 from idc.live import nft
 from idc.live.resolver import foreign_lines, without_resolver
 from idc.live.snapshot import Snapshot
-from idc.live.suite import Checks
+from idc.live.suite import Checks, control
 from idc.plan.types import Plan
 
 OURS = "inet idc"
@@ -26,7 +24,7 @@ FOR_ALL = {
 }
 
 
-@pytest.mark.control("8.1.3.2 a")
+@control("8.1.3.2 a")
 def test_the_rules_in_the_kernel_are_the_plans(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """The rules in the kernel mean what the plan renders: every chain, rule, set and element, and no other table."""
     found, expected = snapshot.rules.value, snapshot.expected.value
@@ -37,7 +35,7 @@ def test_the_rules_in_the_kernel_are_the_plans(snapshot: Snapshot, plan: Plan, c
         checks.that(False, "nftables", words)
 
 
-@pytest.mark.control("8.1.3.2 a")
+@control("8.1.3.2 a")
 def test_whatever_no_rule_accepts_is_dropped(snapshot: Snapshot, checks: Checks) -> None:
     """Our chains are hooked where packets pass, with policy drop, before anybody else's."""
     table = snapshot.rules.value.tables.get(OURS)
@@ -51,7 +49,7 @@ def test_whatever_no_rule_accepts_is_dropped(snapshot: Snapshot, checks: Checks)
             checks.that(definition.get("hook"), f"chain {name}", "is not hooked")
 
 
-@pytest.mark.control("8.1.3.2 d")
+@control("8.1.3.2 d")
 def test_no_reply_passes_without_its_flow(snapshot: Snapshot, checks: Checks) -> None:
     """No rule accepts established or related packets as such: a revoked flow must stop at once."""
     table = snapshot.rules.value.tables.get(OURS)
@@ -65,7 +63,7 @@ def test_no_reply_passes_without_its_flow(snapshot: Snapshot, checks: Checks) ->
             checks.that(not blanket, f"chain {name}, rule {number}", "accepts every established packet")
 
 
-@pytest.mark.control("8.1.3.1 a")
+@control("8.1.3.1 a")
 def test_nobody_else_has_rules(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """No rule of iptables in either of its forms: the engine writes none, and nobody else does."""
     lab = plan.host_by_name[snapshot.host].is_lab
@@ -78,7 +76,7 @@ def test_nobody_else_has_rules(snapshot: Snapshot, plan: Plan, checks: Checks) -
         checks.that(not lines, words, f"holds {len(lines)} rules and chains: {'; '.join(lines[:3])}")
 
 
-@pytest.mark.control("8.1.3.1 c")
+@control("8.1.3.1 c")
 def test_nothing_moves_packets_past_the_rules(snapshot: Snapshot, checks: Checks) -> None:
     """No tc filter, XDP program, tunnel policy or policy route, which the packet rules would not see."""
     filters = snapshot.traffic.value.filters
@@ -90,7 +88,7 @@ def test_nothing_moves_packets_past_the_rules(snapshot: Snapshot, checks: Checks
     checks.that(not extra, "policy routes", f"exist: {'; '.join(extra)}")
 
 
-@pytest.mark.control("8.1.3.2 a")
+@control("8.1.3.2 a")
 def test_forwarding_is_on_only_where_the_rules_want_it(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Forwarding is as the rule set says, and traffic inside a bridge meets the rules."""
     found = snapshot.sysctls.value
@@ -107,7 +105,7 @@ def test_forwarding_is_on_only_where_the_rules_want_it(snapshot: Snapshot, plan:
         checks.equal("bridges", name, found.get(f"net/bridge/bridge-nf-call-{name}"), "1")
 
 
-@pytest.mark.control("8.1.3.1 c")
+@control("8.1.3.1 c")
 def test_interfaces_trust_nobody(snapshot: Snapshot, checks: Checks) -> None:
     """No interface routes to loopback, by the sender's choice, for others' addresses, or by advertisements."""
     found = snapshot.sysctls.value

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from idc.live.snapshot import Snapshot
-from idc.live.suite import Checks
+from idc.live.suite import Checks, control
 from idc.plan.types import Plan
 
 WANTED = (
@@ -33,7 +31,7 @@ SSHD = {
 }
 
 
-@pytest.mark.control("8.1.3.2 a")
+@control("8.1.3.2 a")
 def test_units_run_and_come_back_after_a_restart(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """Packet rules, routes, bandwidth and the engine run, and start by themselves."""
     found = snapshot.units.value
@@ -60,7 +58,7 @@ def test_nothing_else_loads_packet_rules(snapshot: Snapshot, checks: Checks) -> 
     checks.that(unit.enabled in ("disabled", "masked"), "nftables.service", f"is {unit.enabled}: a restart starts it")
 
 
-@pytest.mark.control("8.1.4.1 a")
+@control("8.1.4.1 a")
 def test_ssh_lets_in_by_key_only_and_forwards_no_port(snapshot: Snapshot, checks: Checks) -> None:
     """The SSH server lets administrators in by key only, and forwards no port."""
     found = snapshot.sshd.value
@@ -69,7 +67,7 @@ def test_ssh_lets_in_by_key_only_and_forwards_no_port(snapshot: Snapshot, checks
         checks.that(value in good, f"sshd {keyword}", f"is {value or 'not set'}, must be {' or '.join(sorted(good))}")
 
 
-@pytest.mark.control("8.1.4.4 b")
+@control("8.1.4.4 b")
 def test_hosts_listen_on_nothing_but_what_is_planned(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
     """No port of the host listens but those that its rules name."""
     planned = {(r.protocol, r.port) for r in plan.host_rules if r.host == snapshot.host and r.direction == "in"}

@@ -15,9 +15,9 @@ from tests.unit.live.plans import PLAN
 
 TESTS = '''"""Try-outs."""
 import pytest
-from idc.live.suite import Checks
+from idc.live.suite import Checks, control
 
-@pytest.mark.control("8.1.3.2 a")
+@control("8.1.3.2 a")
 def test_holds(plan, checks):
     """A thing holds."""
     checks.equal("plan", "its centre", plan.centre, "small")
