@@ -101,7 +101,7 @@ def test_base_converges(lab: Lab, station: Station) -> None:
 def test_the_hosts_settings_are_those_of_a_hardened_host(lab: Lab) -> None:
     effective = lab.shell("one", "sshd -T").lower().splitlines()
     for line in (
-        "passwordauthentication no", "permitrootlogin without-password", "allowtcpforwarding no",
+        "passwordauthentication no", "permitrootlogin without-password", "allowtcpforwarding local",
         "allowstreamlocalforwarding local", "x11forwarding no", "permitemptypasswords no", "maxauthtries 4",
     ):  # fmt: skip
         assert line in effective

@@ -23,7 +23,7 @@ SSHD = {
     "hostbasedauthentication": {"no"},
     "permitrootlogin": {"no", "without-password", "prohibit-password"},
     "x11forwarding": {"no"},
-    "allowtcpforwarding": {"no"},
+    "allowtcpforwarding": {"local"},
     "allowagentforwarding": {"no"},
     "gatewayports": {"no"},
     "permittunnel": {"no"},

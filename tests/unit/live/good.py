@@ -180,7 +180,7 @@ def snapshot(host: str, plan: Plan = PLAN) -> Snapshot:
             {
                 "passwordauthentication": "no", "kbdinteractiveauthentication": "no", "permitemptypasswords": "no",
                 "hostbasedauthentication": "no", "permitrootlogin": "without-password", "x11forwarding": "no",
-                "allowtcpforwarding": "no", "allowagentforwarding": "no", "gatewayports": "no", "permittunnel": "no",
+                "allowtcpforwarding": "local", "allowagentforwarding": "no", "gatewayports": "no", "permittunnel": "no",
                 "permituserenvironment": "no",
             }
         ),
