@@ -33,6 +33,7 @@ _SBIN: Final = "/usr/local/sbin:/usr/sbin:/sbin"  # not on everybody's PATH
 _LOG: Final = Path("/var/log/idc/dockerd.log")
 _LOCK: Final = Path("/run/lock/idc-machine.lock")
 _PIDFILE: Final = Path("/var/run/docker.pid")
+_CONTAINERD_PIDFILE: Final = Path("/var/run/docker/containerd/containerd.pid")
 _SOCKET: Final = Path("/var/run/docker.sock")
 _SYSTEMD: Final = Path("/run/systemd/system")
 
@@ -164,7 +165,7 @@ def _start_engine(progress: Progress) -> None:
     if _SYSTEMD.is_dir():
         _start_by_systemd()
         _await(None, progress)
-    elif pid := _running_engine():
+    elif pid := _running(_ENGINE[0]):
         _await(None, progress, pid)  # started by another a moment ago, or hung: never a second one
     else:
         _await(_start_detached(), progress)
@@ -182,7 +183,11 @@ def _start_detached() -> subprocess.Popen[bytes]:
     dockerd = _find(_ENGINE[0])
     if dockerd is None:
         raise ToolError("there is no dockerd on this machine", hint="apt-get install docker.io")
-    _PIDFILE.unlink(missing_ok=True)  # of a killed engine: its number may belong to another program by now
+    # Of a killed engine. Its numbers may belong to other programs by now, or to processes that nobody has reaped: the
+    # new engine would take them for its own and wait in vain.
+    _PIDFILE.unlink(missing_ok=True)
+    if _running("containerd") is None:
+        _CONTAINERD_PIDFILE.unlink(missing_ok=True)
     _LOG.parent.mkdir(parents=True, exist_ok=True)
     # No secret of this run goes along, but the way to a registry does.
     kept = {"path", "home", "lang", "tmpdir", "http_proxy", "https_proxy", "no_proxy"}
@@ -200,11 +205,11 @@ def _start_detached() -> subprocess.Popen[bytes]:
         )
 
 
-def _running_engine() -> int | None:
-    """Process id of a dockerd that runs, whether it answers or not."""
+def _running(program: str) -> int | None:
+    """Process id of a program that runs on this machine, whether it answers or not; one that has ended is none."""
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
-            if entry.name.isdigit() and (entry / "comm").read_text().strip() == "dockerd" and _same_root(entry):
+            if entry.name.isdigit() and (entry / "comm").read_text().strip() == program and _same_root(entry):
                 return int(entry.name)
     return None
 

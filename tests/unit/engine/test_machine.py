@@ -32,6 +32,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(machine, "_LOCK", tmp_path / "lock")
     monkeypatch.setattr(machine, "_LOG", tmp_path / "log" / "dockerd.log")
     monkeypatch.setattr(machine, "_PIDFILE", tmp_path / "docker.pid")
+    monkeypatch.setattr(machine, "_CONTAINERD_PIDFILE", tmp_path / "containerd.pid")
     monkeypatch.setattr(machine, "_SOCKET", tmp_path / "docker.sock")
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     return folder
@@ -117,7 +118,7 @@ def test_further_programs_are_brought_when_asked_for(programs: Path, monkeypatch
 def test_an_engine_that_ends_at_once_shows_its_own_words(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (programs / "dockerd").write_text('#!/bin/sh\necho "failed to start daemon: no cgroups" >&2\nexit 1\n')
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(machine, "_running_engine", lambda: None)
+    monkeypatch.setattr(machine, "_running", lambda _: None)
     monkeypatch.setattr(machine, "_SYSTEMD", programs / "no-systemd")
     with pytest.raises(ToolError, match="no cgroups"):
         machine.ensure(nothing)
@@ -125,7 +126,7 @@ def test_an_engine_that_ends_at_once_shows_its_own_words(programs: Path, monkeyp
 
 def test_an_engine_that_hangs_is_not_started_twice(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(machine, "_running_engine", lambda: 4242)
+    monkeypatch.setattr(machine, "_running", lambda _: 4242)
     monkeypatch.setattr(machine, "_SYSTEMD", programs / "no-systemd")
     monkeypatch.setattr(machine, "_START", 0.3)
     with pytest.raises(Unreachable, match="4242"):
