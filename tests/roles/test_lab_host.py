@@ -266,9 +266,10 @@ def test_no_secret_of_the_environment_is_written(
 
 
 SCRIPT = """
-import pickle, sys
+import pickle, signal, sys
 from idc.engine.ansible import converge
 from idc.engine.station import Station
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's children ignore it
 PLAN = pickle.load(open(sys.argv[1], "rb"))
 converge(Station.open(PLAN.id), PLAN, ["one", "two"], ["base"], lambda text: print(text, flush=True))
 """

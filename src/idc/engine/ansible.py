@@ -146,6 +146,8 @@ def _prepare(folder: Path, station: Station, plan: Plan, hosts: Sequence[str]) -
     roles, forks = paths.resources() / "roles", min(len(hosts), 20)
     settings = _SETTINGS.format(roles=roles, folder=folder, forks=forks, ssh_config=station.ssh_config)
     (folder / "ansible.cfg").write_text(settings)
+    (folder / "env").mkdir()
+    (folder / "env" / "settings").write_text(json.dumps({"pexpect_timeout": 0.25}))
     program = Path(sys.executable).parent / "ansible-playbook"
     if not program.exists():
         raise ToolError(f"{program} is missing", hint="remove .venv and run ./idc again: it is made from the lock")
@@ -201,7 +203,7 @@ def _run(folder: Path, tags: Sequence[str], events: _Events, check: bool, deadli
         cmdline="--check --diff" if check else None,
         envvars=environment,
         suppress_env_files=True,
-        settings={"pexpect_timeout": 0.25, "job_timeout": round(deadline), "suppress_ansible_output": True},
+        timeout=max(1, round(deadline)),
         event_handler=events.handle,
         cancel_callback=events.cancelled.is_set,
         quiet=True,
