@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from idc.live.load import Load, http_load
-
 from idc.model.types import Visibility
 from idc.plan import codec
 from idc.plan.types import Plan, Vhost

@@ -54,7 +54,7 @@ def test_a_new_tenant_fails_no_request_of_another_and_restarts_nothing(small: Li
 
 def test_numbers_and_addresses_of_others_do_not_move(small: LiveCentre) -> None:
     plan = plan_of(small)
-    locks = {file.name: file.read_text() for file in (small.folder / "locks").iterdir()}
+    locks = {file.name: file.read_text() for file in (small.folder / "locks" / "tenants").iterdir()}
     assert {f"{tenant.id}.yaml" for tenant in plan.tenants} <= set(locks)
 
 

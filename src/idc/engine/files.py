@@ -13,6 +13,16 @@ from idc.errors import EngineError
 
 
 @contextmanager
+def private() -> Iterator[None]:
+    """What is written meanwhile, by programs that are started too, is for its owner alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn an OSError about ``path`` into an EngineError that says what to do."""
     try:

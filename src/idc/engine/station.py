@@ -190,8 +190,9 @@ class Station:
 
     def check_not_older(self, declaration: Declaration, lock: Lock, *, deliberate: bool = False) -> None:
         """Refuse a declaration older than the one last applied, and one that has lost a tenant. Raises RefusedError."""
-        history.check_not_older(self.folder, declaration, lock, deliberate=deliberate)
+        # A folder without its newest tenant is also as it once was: that a file has vanished says more.
         history.check_none_vanished(self.folder, declaration)
+        history.check_not_older(self.folder, declaration, lock, deliberate=deliberate)
 
     # -- secrets -----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ writes is the one the role writes, so the role finds nothing to change afterward
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from idc import render
 from idc.engine.hosts import Hosts
@@ -37,6 +38,16 @@ if old != order["ruleset"]:
     if done.returncode:
         sys.exit("idc-firewall.service: " + done.stderr.strip())
     changed = True
+# What the roles recorded stays true: their file is the one that stands now.
+record = "/var/lib/idc/roles.json"
+if order["record"] and os.path.exists(record):
+    with open(record) as file:
+        known = json.load(file)
+    if known.get("open") == order["record"][0]:
+        known["open"] = order["record"][1]
+        with open(os.open(record + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(known, file); file.flush(); os.fsync(file.fileno())
+        os.replace(record + ".new", record)
 for words in order["cut"]:
     subprocess.run(["conntrack", "-D", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print(json.dumps({"changed": changed}))
@@ -83,16 +94,30 @@ def affected_hosts(flows: Iterable[Flow]) -> list[str]:
     return sorted({end.host for flow in flows for end in (flow.source, flow.destination) if end.host})
 
 
-def push(hosts: Hosts, plan: Plan, names: Sequence[str], flows: Sequence[Flow], cut: Sequence[Flow]) -> dict[str, bool]:
+def push(
+    hosts: Hosts,
+    plan: Plan,
+    names: Sequence[str],
+    flows: Sequence[Flow],
+    cut: Sequence[Flow],
+    record: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> dict[str, bool]:
     """Load on each named host the plan's rule set with just ``flows``, and cut what ``cut`` names.
 
+    ``record``: per host the digest of what its roles have opened before and after, where this is all that changes.
     Returns per host whether its rule set changed. Raises EngineError for the first host that refused.
     """
     answers = hosts.run_each(
         {
             name: (
                 ["python3", "-c", SCRIPT],
-                json.dumps({"ruleset": render.firewall(plan, name, flows=tuple(flows)), "cut": _cuts(cut)}).encode(),
+                json.dumps(
+                    {
+                        "ruleset": render.firewall(plan, name, flows=tuple(flows)),
+                        "cut": _cuts(cut),
+                        "record": record.get(name),
+                    }
+                ).encode(),
             )
             for name in names
         },

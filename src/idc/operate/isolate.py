@@ -11,6 +11,7 @@ from pathlib import Path
 from idc import model
 from idc.cli.common import centre_folders
 from idc.engine import files, folders
+from idc.engine.ansible import host_digest
 from idc.engine.hosts import Hosts
 from idc.errors import EngineError, UsageError
 from idc.operate import closing, context
@@ -86,7 +87,8 @@ def _apply(work: Work, tenant: str, undo: bool, progress: Progress) -> None:
         with progress.phase("flows opened" if undo else "flows closed"):
             lost = hosts.connect(names, 20.0)
             reached = [name for name in names if name not in lost]
-            closing.push(hosts, target, reached, target.flows, () if undo else cut)
+            record = {n: (host_digest(applied, n, "open"), host_digest(target, n, "open")) for n in reached}
+            closing.push(hosts, target, reached, target.flows, () if undo else cut, record)
             for host in sorted({listener.host for listener in applied.listeners} & set(reached)):
                 tree = folders.tree_for(target, host, work.station, work.folder, with_content=False)
                 folders.sync(hosts, host, tree, deadline=30.0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from idc.engine import facts as live_facts
-from idc.engine import folders, images, lab, machine, toolchain
+from idc.engine import files, folders, images, lab, machine, toolchain
 from idc.engine.ansible import converge
 from idc.engine.facts import HostFacts
 from idc.engine.hosts import Hosts
@@ -72,7 +72,7 @@ def up(
     stack that failed while the rest went on is in the result's ``failed``.
     """
     station = context.make_station(folder, as_lab=as_lab)
-    with station.hold(wait=0):
+    with station.hold(wait=0), files.private():
         work = context.need(folder, ids=ids)
         work.record_allocation()
         result = UpResult(work)
