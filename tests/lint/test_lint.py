@@ -51,7 +51,8 @@ def test_mypy_strict_finds_nothing() -> None:
 
 
 def test_ansible_lint_production_finds_nothing() -> None:
-    run("ansible-lint", "--offline", "--profile", "production", "roles/site.yml", ANSIBLE_HOME=str(ROOT / ".cache/ansible"))
+    home = str(ROOT / ".cache" / "ansible")
+    run("ansible-lint", "--offline", "--profile", "production", "roles/site.yml", ANSIBLE_HOME=home)
 
 
 def test_shellcheck_finds_nothing() -> None:
