@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from idc.engine.hosts import Hosts
-from idc.live import verify as live_verify
 from idc.live.report import Report
+from idc.live.verify import run as verify_live
 from idc.operate.context import Work
 from idc.operate.progress import Progress
 from idc.operate.up import UpResult
@@ -22,7 +22,7 @@ def run(work: Work, progress: Progress, *, packets: bool = True) -> Report:
         try:
             for name, error in hosts.connect([host.name for host in plan.hosts], DEADLINE_CONNECT).items():
                 progress.step(f"{name}: {error.message}")
-            report = live_verify.run(work.station, hosts, plan, packets=packets, progress=progress.step)
+            report = verify_live(work.station, hosts, plan, packets=packets, progress=progress.step)
         finally:
             hosts.close()
         progress.result(report.headline())
