@@ -159,3 +159,4 @@ class Seen:
     blind: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (machine, space) -> why nothing was seen there
     # (machine, space, address, protocol, port) -> "ours", "taken" (a service is there) or why no listener stands
     listening: Mapping[tuple[str, str, str, str, int], str] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()  # machines that did not answer at all

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final, cast
 
 from idc.errors import EngineError
@@ -49,13 +49,14 @@ def run(
     to answer and silence must not be mistaken. What passed although it must not is a finding at the first try.
     """
     outcomes: dict[str, Outcome] = {}
+    lost: set[str] = set()  # machines that did not answer: no use in asking them again
     wanted = list(probes)
     for patience in tries:
-        for outcome in _fly(way, wanted, rename, patience, progress):
+        for outcome in _fly(way, wanted, rename, patience, lost, progress):
             first = outcomes.get(outcome.probe.id)
             if first is None or first.probe.passes or first.verdict is not Verdict.BROKEN:
                 outcomes[outcome.probe.id] = outcome
-        again = [o.probe for o in outcomes.values() if _worth_another_try(o)]
+        again = [o.probe for o in outcomes.values() if _worth_another_try(o, lost)]
         named = {control for probe in again for control in probe.controls} | {probe.id for probe in again}
         wanted = [probe for probe in probes if probe.id in named]
         if not wanted:
@@ -63,16 +64,25 @@ def run(
     return [outcomes[probe.id] for probe in probes]
 
 
-def _worth_another_try(outcome: Outcome) -> bool:
-    return outcome.verdict is Verdict.UNKNOWN or (outcome.probe.passes and outcome.verdict is Verdict.BROKEN)
+def _worth_another_try(outcome: Outcome, lost: Set[str]) -> bool:
+    probe = outcome.probe
+    if {place.machine for place in (probe.source, probe.destination) if place} & lost:
+        return False
+    return outcome.verdict is Verdict.UNKNOWN or (probe.passes and outcome.verdict is Verdict.BROKEN)
 
 
 def _fly(
-    way: Way, probes: Sequence[Probe], rename: Rename, patience: float, progress: Callable[[str], None]
+    way: Way,
+    probes: Sequence[Probe],
+    rename: Rename,
+    patience: float,
+    lost: set[str],
+    progress: Callable[[str], None],
 ) -> list[Outcome]:
     outcomes: dict[str, Outcome] = {}
     for batch in rounds(probes):
         shots, seen = _round(way, batch, rename, patience)
+        lost |= seen.lost
         outcomes |= {outcome.probe.id: outcome for outcome in judge(batch, shots, seen)}
         progress(f"{len(outcomes)} of {len(probes)} probes")
     return [outcomes[probe.id] for probe in probes]
@@ -114,7 +124,6 @@ def _round(way: Way, probes: list[Probe], rename: Rename, patience: float) -> tu
     orders = _sensor_orders(probes, names, tokens, rename)
     started = each(names, lambda name: call(way, name, "sensor", orders[name], CALL_DEADLINE))
     wishes = _wishes(probes, rename, patience)
-    blind: dict[tuple[str, str], str] = {}
     try:
         fired = each(
             [name for name in names if name in wishes],
@@ -134,7 +143,7 @@ def _round(way: Way, probes: list[Probe], rename: Rename, patience: float) -> tu
                 if isinstance(answer, EngineError)
                 else _shot(answer["results"].get(wish["id"]))
             )
-    return shots, _seen(names, orders, started, ended, blind)
+    return shots, _seen(names, orders, started, ended)
 
 
 def _sensor_orders(
@@ -210,10 +219,11 @@ def _seen(
     orders: Mapping[str, Mapping[str, Any]],
     started: Mapping[str, dict[str, Any] | EngineError],
     ended: Mapping[str, dict[str, Any] | EngineError],
-    blind: dict[tuple[str, str], str],
 ) -> Seen:
     """What the watchers of all machines saw; each machine's sights in their order."""
     listening: dict[tuple[str, str, str, str, int], str] = {}
+    blind: dict[tuple[str, str], str] = {}
+    lost: set[str] = set()
     requests: dict[tuple[str, int, int], list[Sight]] = defaultdict(list)
     answers: dict[tuple[str, int, int], list[Sight]] = defaultdict(list)
     for name in names:
@@ -224,6 +234,7 @@ def _seen(
             error = start if isinstance(start, EngineError) else end
             words = error.message if isinstance(error, EngineError) else "its watcher did not answer"
             blind.update({(name, space): words for space in spaces})
+            lost.add(name)
             continue
         for space, shown in zip(spaces, order["watch"], strict=True):
             if why := start["watching"][shown]:
@@ -244,4 +255,5 @@ def _seen(
         {key: tuple(sights) for key, sights in answers.items()},
         blind,
         listening,
+        frozenset(lost),
     )

@@ -68,7 +68,11 @@ def _program(name: str) -> str:
 
 def bundle(program: str, document: Mapping[str, Any]) -> bytes:
     """Standard input of a call: the program with what it needs, and its document."""
-    names = {"collect": ("collect",), "sensor": ("wire", "sensor"), "shoot": ("wire", "shoot")}[program]
+    names = {
+        "collect": ("collect",),
+        "sensor": ("wire", "filters", "spaces", "sensor"),
+        "shoot": ("wire", "filters", "spaces", "shot", "shoot"),
+    }[program]
     programs = {f"idc.live.agent.{name}": _program(name) for name in names}
     return json.dumps({"programs": programs, "main": f"idc.live.agent.{program}", "document": document}).encode()
 

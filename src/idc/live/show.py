@@ -31,9 +31,11 @@ def show(report: Report, console: Console) -> None:
         console.print("[yellow]no packet was sent: what passes and what is blocked was not looked at[/]")
     every = list(report.findings())
     resting = Counter(finding.cause for finding in every)
-    findings = [finding for finding in every if not finding.cause]  # the others follow from one that is shown
+    alike = Counter(_reason(finding) for finding in every)
+    # Of those that follow from one that is shown, or are unknown for one and the same reason, the first stands for all.
+    findings = list({_reason(finding): finding for finding in reversed(every) if not finding.cause}.values())[::-1]
     for number, finding in enumerate(findings[:SHOWN], 1):
-        _finding(console, number, finding, resting[finding.check])
+        _finding(console, number, finding, resting[finding.check], alike[_reason(finding)] - 1)
     if len(findings) > SHOWN:
         console.print(f"{len(findings) - SHOWN} more findings: the evidence file and --json hold them all")
     for words in report.not_assessed:
@@ -60,7 +62,14 @@ def _table(title: str, rows: list[Row], *, packets: bool) -> Table:
     return table
 
 
-def _finding(console: Console, number: int, finding: Finding, resting: int) -> None:
+def _reason(finding: Finding) -> str:
+    """What makes two findings one: for the unknown why they are so; a broken one is one of its own."""
+    if finding.verdict is Verdict.UNKNOWN:
+        return finding.words.partition(" (")[0]
+    return f"{finding.check} {finding.subject} {finding.words}"
+
+
+def _finding(console: Console, number: int, finding: Finding, resting: int, alike: int) -> None:
     style = _STYLE[finding.verdict]
     where = f" on {finding.host}" if finding.host else ""
     console.print(f"[{style}]{number}. {finding.verdict.value}[/] {escape(finding.family)}{escape(where)}")
@@ -68,6 +77,8 @@ def _finding(console: Console, number: int, finding: Finding, resting: int) -> N
     console.print(f"   [dim]seen:[/] {escape(finding.words)}", highlight=False)
     if finding.hops:
         console.print(f"   [dim]hops:[/] {escape(' > '.join(finding.hops))}", highlight=False)
+    if alike:
+        console.print(f"   [dim]and[/] {alike} more for the same reason", highlight=False)
     if resting:
         console.print(f"   [dim]so[/] {resting} more are unknown that it is the positive control of", highlight=False)
     control = f"  [dim]control {escape(finding.control)} (unverified)[/]" if finding.control else ""

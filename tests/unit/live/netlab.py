@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
-from idc.live.agent import wire
+from idc.live.agent.spaces import Spaces
 from idc.live.census import Census
 from idc.plan.types import Host, Plan
 from idc.render.firewall import firewall
@@ -140,7 +140,7 @@ class Netlab:
             port: {n for vhost in self.plan.vhosts if vhost.visibility is visibility for n in vhost.names}
             for port, visibility in ports.items()
         }
-        spaces = wire.Spaces()
+        spaces = Spaces()
         for container in self.plan.containers:
             spaces.enter(self.rename(f"container:{container.docker_name()}"))
             for port in sorted(ports) if container.image == "edge" else [container.port]:

@@ -20,12 +20,13 @@ import sys
 import time
 from typing import Any
 
-from idc.live.agent import wire
+from idc.live.agent import filters, wire
+from idc.live.agent.spaces import DOCKER_SOCKET, Spaces, raise_limits
 
 MAX_KEYS = 200_000
 
 
-def listener(spaces: wire.Spaces, wish: dict[str, Any]) -> tuple[socket.socket | None, str]:
+def listener(spaces: Spaces, wish: dict[str, Any]) -> tuple[socket.socket | None, str]:
     """A listening socket in a namespace: ``ours``, ``taken`` (a service is there: just as good), or why not."""
     sock: socket.socket | None = None
     try:
@@ -69,7 +70,7 @@ class Trails:
             echo = head.protocol in (wire.ICMP, wire.ICMP6)
             if echo and head.flags not in (0, 8, 128, 129):
                 continue
-            moment = wire.moment(extra)
+            moment = filters.moment(extra)
             way = "out" if address[2] == socket.PACKET_OUTGOING else "in"
             if head.flags in (0, 129) if echo else head.sport not in wire.MARKS:
                 self.keep(
@@ -93,13 +94,15 @@ class Trails:
                 data, extra, _flags, address = sock.recvmsg(128, 64)
             except (BlockingIOError, OSError):
                 return
-            head = wire.delivered(sock, data, str(address[0]))
+            head = filters.delivered(sock, data, str(address[0]))
             if head is None or head.sport not in wire.MARKS:
                 continue
             if head.protocol in (wire.ICMP, wire.ICMP6) and head.flags not in (8, 128):
                 continue
             key = f"{head.source} {head.protocol} {head.sport}"
-            self.keep(self.seen, key, f"{space} itself in {head.destination or '-'} {head.dport}", wire.moment(extra))
+            self.keep(
+                self.seen, key, f"{space} itself in {head.destination or '-'} {head.dport}", filters.moment(extra)
+            )
 
     def keep(self, kept: dict[str, dict[str, float]], key: str, place: str, moment: float) -> None:
         """Remembers one sight."""
@@ -165,7 +168,7 @@ def watch(
                     continue
                 for space, sock in watchers:
                     trails.read(space, sock)
-                    trails.lost += wire.lost(sock)
+                    trails.lost += filters.lost(sock)
                 for space, sock in inner:
                     trails.take_in(space, sock)
                 asked.settimeout(10)
@@ -176,11 +179,11 @@ def watch(
 
 def start(document: dict[str, Any]) -> dict[str, Any]:
     """Opens everything, leaves a child behind, and says what stands."""
-    wire.raise_limits()
+    raise_limits()
     control = socket.socket(socket.AF_UNIX)
     control.bind(f"\0idc-probe-{document['token']}")
     control.listen(4)
-    spaces = wire.Spaces(document.get("engine") or wire.DOCKER_SOCKET)
+    spaces = Spaces(document.get("engine") or DOCKER_SOCKET)
     listeners: list[socket.socket] = []
     states: list[str] = []
     for wish in document["listen"]:
@@ -194,8 +197,8 @@ def start(document: dict[str, Any]) -> dict[str, Any]:
     for space in document["watch"]:
         try:
             spaces.enter(space)
-            watchers.append((space, wire.watcher()))
-            inner += [(space, sock) for sock in wire.deliveries()]
+            watchers.append((space, filters.watcher()))
+            inner += [(space, sock) for sock in filters.deliveries()]
             watched[space] = ""
         except OSError as error:
             watched[space] = str(error)
