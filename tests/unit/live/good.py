@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import cache
 
 from idc.live.nft import Chain, Ruleset, Table
 from idc.live.snapshot import (
@@ -51,10 +52,11 @@ def rules() -> Ruleset:
     return Ruleset({"inet idc": Table(chains, {}, frozenset())})
 
 
-def _labels(plan: Plan) -> dict[str, dict[str, str]]:
+@cache
+def _labels() -> dict[str, dict[str, str]]:
     found = {}
-    for stack in plan.stacks:
-        document = stack_input(plan, stack.name)
+    for stack in PLAN.stacks:
+        document = stack_input(PLAN, stack.name)
         for entry in (*document["containers"], *document["networks"], *document["volumes"]):
             found[entry.get("docker_name", entry["name"])] = {**entry["labels"], "idc.station": STATION}
     return found
@@ -66,7 +68,7 @@ def container(plan: Plan, planned: Container) -> ContainerState:
     return ContainerState(
         name=name, id=digest(name), image=planned.image_id, running=True, status="running", health="healthy",
         restarts=0,
-        labels=_labels(plan)[name], env={key: digest(value) for key, value in planned.env.items()},
+        labels=_labels()[name], env={key: digest(value) for key, value in planned.env.items()},
         command=planned.command, user=planned.user, read_only=True, privileged=False,
         capabilities_added=planned.capabilities, capabilities_dropped=("ALL",), security=("no-new-privileges:true",),
         memory=planned.memory, memory_swap=planned.memory, nano_cpus=round(planned.cpus * 1e9), pids=planned.pids,
@@ -95,14 +97,14 @@ def network(plan: Plan, segment: Segment) -> NetworkState:
             "com.docker.network.bridge.name": segment.bridge,
             "com.docker.network.bridge.enable_ip_masquerade": "false",
         },
-        labels=_labels(plan)[segment.name],
+        labels=_labels()[segment.name],
         containers=tuple(c.docker_name() for c in plan.containers if c.segment == segment.name),
     )  # fmt: skip
 
 
 def engine(plan: Plan, host: str) -> Engine:
     """All that is planned on a host's engine."""
-    labels = _labels(plan)
+    labels = _labels()
     return Engine(
         "20.10.24",
         tuple(container(plan, entry) for entry in plan.on(host)),
@@ -147,8 +149,10 @@ def traffic(plan: Plan, host: str) -> Traffic:
     return Traffic(tuple(classes), {}, (("uplink", "htb", "1:", True),))
 
 
-def snapshot(host: str, plan: Plan = PLAN) -> Snapshot:
+@cache
+def snapshot(host: str) -> Snapshot:
     """A host that is in every way as planned."""
+    plan = PLAN
     names = [link.name for link in links(plan, host)]
     six = host == "edge-1"
     sysctls = {
@@ -190,7 +194,8 @@ def snapshot(host: str, plan: Plan = PLAN) -> Snapshot:
     )  # fmt: skip
 
 
-def context(plan: Plan = PLAN) -> Context:
+@cache
+def context() -> Context:
     """A run over the small centre."""
-    files = {h.name: {path: digest(text) for path, text in host_files(plan, h.name).items()} for h in plan.hosts}
-    return Context(plan, {h.name: snapshot(h.name, plan) for h in plan.hosts}, {}, None, STATION, files)
+    files = {h.name: {path: digest(text) for path, text in host_files(PLAN, h.name).items()} for h in PLAN.hosts}
+    return Context(PLAN, {h.name: snapshot(h.name) for h in PLAN.hosts}, {}, None, STATION, files)
