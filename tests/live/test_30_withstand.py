@@ -15,6 +15,8 @@ import pytest
 from tests.live.centre import plan_of, wait_all_serving
 from tests.live.conftest import ROOT, LiveCentre
 
+pytestmark = pytest.mark.long
+
 LAB = "idc-small-government-extranet-"
 
 

@@ -17,6 +17,9 @@ PACKAGES = {"shellcheck": "shellcheck", "curl": "curl"}
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``idc test``."""
     parser.add_argument("--fast", action="store_true", help="no engine, no root: under a minute")
+    parser.add_argument(
+        "--long", action="store_true", help="also what kills, restarts and mends a centre again and again"
+    )
     parser.add_argument("arguments", nargs="*", metavar="PYTEST", help="passed to pytest (after --)")
     parser.epilog = "example: idc test --fast\nexample: idc test -- -k firewall -x"
 
@@ -40,5 +43,7 @@ def run(args: argparse.Namespace) -> int:
         environment.update(toolchain.ensure(say).env())
         # The live tests share one small centre: they run in one worker, beside the rest.
         command += ["-n", "2", "--dist", "loadgroup"]
+        if not args.long:
+            command += ["-m", "not long"]
     done = subprocess.run([*command, *args.arguments], cwd=root, env=environment, check=False)
     return done.returncode
