@@ -86,8 +86,11 @@ class Census:
 
     @cached_property
     def closed(self) -> frozenset[str]:
-        """Tenants that are shut or going away: nothing may reach them."""
-        return frozenset(t.id for t in self.plan.tenants if t.isolated or t.state != "active")
+        """Tenants that are shut or going away, or none of whose sites is served: nothing may reach them."""
+        said = {tenant.id for tenant in self.plan.tenants if tenant.isolated or tenant.state != "active"}
+        return frozenset(
+            said | {site.tenant for site in self.plan.sites} - {vhost.tenant for vhost in self.plan.vhosts}
+        )
 
     def place(self, container: Container) -> Place:
         """Network namespace of a container as it serves now."""
