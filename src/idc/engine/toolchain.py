@@ -75,19 +75,21 @@ class Toolchain:
 
 def ensure(progress: Callable[[str], None]) -> Toolchain:
     """The toolchain; what is missing is built. Raises ToolError that says what stands in the way and what to do."""
-    programs = {program.name: _find(program, progress) for program in (PULUMI, DOCKER_PLUGIN)}
-    folder = _bin_folder(programs)
+    programs = {program.name: found for program in (PULUMI, DOCKER_PLUGIN) if (found := _find(program)) is not None}
+    missing = [program for program in (PULUMI, DOCKER_PLUGIN) if program.name not in programs]
+    folder = _bin_folder({**programs, **gobuild.build(missing, progress)})
     return Toolchain(bin_dir=folder, pulumi=folder / PULUMI.name)
 
 
-def _find(program: Program, progress: Callable[[str], None]) -> Path:
+def _find(program: Program) -> Path | None:
     built = program.place()
     if built.is_file():
         return built
-    on_path = shutil.which(program.name)
-    if on_path is not None and _fits(program, Path(on_path)):
-        return Path(on_path).resolve()
-    return gobuild.build(program, progress)
+    # What an earlier idc has built may be on PATH too (`idc env`), but this idc has other sources.
+    cache = str(paths.cache_dir())
+    searched = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if not part.startswith(cache)]
+    on_path = shutil.which(program.name, path=os.pathsep.join(searched))
+    return Path(on_path).resolve() if on_path is not None and _fits(program, Path(on_path)) else None
 
 
 def _fits(program: Program, executable: Path) -> bool:

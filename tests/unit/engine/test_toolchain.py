@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,8 +33,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def no_building(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(program: gobuild.Program, _: Callable[[str], None]) -> Path:
-        raise ToolError(f"{program.name} would be built")
+    def refuse(programs: Sequence[gobuild.Program], _: Callable[[str], None]) -> dict[str, Path]:
+        if programs:
+            raise ToolError(f"{programs[0].name} would be built")
+        return {}
 
     monkeypatch.setattr(gobuild, "build", refuse)
 
@@ -124,7 +126,7 @@ def test_a_failed_build_leaves_nothing_and_says_why(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     told: list[str] = []
     with pytest.raises(ToolError, match="module proxy") as caught:
-        gobuild.build(replace(toolchain.DOCKER_PLUGIN, title="a plugin"), told.append)
+        gobuild.build([replace(toolchain.DOCKER_PLUGIN, title="a plugin"), toolchain.PULUMI], told.append)
     assert caught.value.exit_code == 3
     assert [entry.name for entry in (cache / "tools").iterdir()] == ["lock"]
     assert told
@@ -137,5 +139,5 @@ def test_a_disk_without_room_is_refused_before_the_build(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(gobuild, "_DISK_NEEDED", 2**62)
     with pytest.raises(ToolError, match="needs"):
-        gobuild.build(toolchain.PULUMI, _silent)
+        gobuild.build([toolchain.PULUMI], _silent)
     assert [entry.name for entry in (cache / "tools").iterdir()] == ["lock"]
