@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from idc import paths
-from idc.engine import gobuild, toolchain
+from idc.engine import golang, toolchain
 from idc.errors import ToolError
 
 FOLDER: Final = Path(__file__).resolve().parent / "peers"
@@ -49,7 +49,7 @@ def ensure(peer: Peer) -> Path:
     place = peer.place()
     if place.is_file():
         return place
-    go = gobuild.find_go(toolchain.PULUMI, _say)
+    go = golang.find_go(toolchain.PULUMI.sources() / "go.mod", _say)
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = place.with_name(f".{place.name}-{os.getpid()}")
     environment = {

@@ -67,10 +67,10 @@ def test_shellcheck_finds_nothing() -> None:
 @pytest.mark.live
 @pytest.mark.xdist_group("live")
 def test_go_vet_finds_nothing(tmp_path: Path) -> None:
-    from idc.engine import gobuild, toolchain
+    from idc.engine import golang, toolchain
 
     plugin = toolchain.DOCKER_PLUGIN
-    go = str(gobuild.find_go(plugin, lambda _: None))
+    go = str(golang.find_go(plugin.sources() / "go.mod", lambda _: None))
     module = tmp_path / plugin.module
     shutil.copytree(ROOT / "tools" / plugin.module, module)
     # The flags of the build, so that its cache serves.
