@@ -20,6 +20,7 @@ from idc.operate.context import Work
 from idc.operate.progress import Progress
 from idc.plan.types import Slot
 
+DEADLINE_PING = 5.0  # seconds for an engine to answer before a stack runs on it
 PARALLEL = 4  # stacks side by side; more only contend for two cores
 
 
@@ -121,7 +122,13 @@ def run(
     outgoing: bool,
     deadline: float,
 ) -> Outcome:
-    """Write the inputs, clear what a dead run left on the engines, and run the stacks side by side."""
+    """Write the inputs, clear what a dead run left on the engines, and run the stacks side by side.
+
+    A stack on an engine that does not answer is not run, or is reported with the host's name; the others go on.
+    """
+    total = len(names)
+    failed = _on_lost_engines(work, hosts, names)
+    names = [name for name in names if name not in failed]
     digests: dict[str, str] = {}
     for name in names:
         document = stack_input(work, name, outgoing=outgoing)
@@ -132,14 +139,16 @@ def run(
             entry["docker_host"] = hosts.docker_host(host) if name != "lab" else "unix:///var/run/docker.sock"
         files.write_atomic(work.station.folder / "plans" / f"{name}.json", json.dumps(document, sort_keys=True))
     orphans.clear(work.station, names, progress.step)
-    total = len(names)
 
     def on_event(stack: str, operation: str, what: str) -> None:
         if words := readable(what):
             progress.step(f"{stack}: {operation} {words}")
 
     results = runner.up(names, parallel=PARALLEL, deadline=deadline, on_event=on_event)
-    failed: dict[str, str] = {}
+    broken = [result.stack for result in results if not result.ok]
+    lost = _on_lost_engines(work, hosts, broken)
+    # What a stack that was ended has stranded goes now, where the engine answers; else the next run finds it.
+    orphans.clear(work.station, [name for name in broken if name not in lost], progress.step)
     limits.enforce(work.station, [result.stack for result in results if result.ok])
     created = updated = deleted = 0
     for done, result in enumerate(results, 1):
@@ -148,12 +157,23 @@ def run(
             if not (outgoing and result.stack in with_outgoing(work)):
                 _record(work, {result.stack: digests[result.stack]})
         else:
-            failed[result.stack] = result.error
+            failed[result.stack] = "; ".join(filter(None, (lost.get(result.stack), result.error)))
         created += result.created
         updated += result.updated + result.replaced
         deleted += result.deleted
     changes = created + updated + deleted
-    words = [f"{len(results) - len(failed)} of {total} stacks", f"{changes} changes"]
+    words = [f"{total - len(failed)} of {total} stacks", f"{changes} changes"]
     if changes:
         words.append(f"({created} created, {updated} changed, {deleted} deleted)")
     return Outcome(changes, " ".join([f"{words[0]}, {words[1]}", *words[2:]]), failed)
+
+
+def _on_lost_engines(work: Work, hosts: Hosts, names: Sequence[str]) -> dict[str, str]:
+    """Stacks of which an engine does not answer now: stack -> what it said, with the host's name."""
+    on = {name: work.plan.stack_by_name[name].hosts for name in names if name != "lab"}
+    lost = hosts.ping_engines(sorted({host for there in on.values() for host in there}), DEADLINE_PING)
+    return {
+        name: "; ".join(lost[host].message for host in there if host in lost)
+        for name, there in on.items()
+        if set(there) & set(lost)
+    }

@@ -1,7 +1,7 @@
 """`idc up`: the phases that bring a centre to what its declaration says, in the order that keeps it safe.
 
-reach every engine -> lab hosts -> base roles -> images -> flows closed -> folders -> platform -> tenants ->
-content, vhosts, flows opened -> outgoing containers removed. What is there as planned is not done again; whatever is
+reach every engine -> lab hosts -> base roles -> images -> flows closed -> folders -> platform -> tenants -> new images
+serve -> content, vhosts, flows opened -> containers serve -> outgoing containers removed. What is there as planned is not done again; whatever is
 interrupted goes on with the same command, because a step is recorded only after it is done.
 """
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from idc.engine import facts as live_facts
-from idc.engine import files, folders, images, lab, machine, toolchain
+from idc.engine import files, folders, health, images, lab, machine, toolchain
 from idc.engine.ansible import converge
 from idc.engine.facts import HostFacts
 from idc.engine.hosts import Hosts
 from idc.engine.pulumi import PulumiRunner
 from idc.errors import EngineError, IdcError
-from idc.operate import closing, context, roles, stacks
+from idc.operate import closing, context, roles, serving, stacks
 from idc.operate.context import Work
 from idc.operate.progress import PhaseTime, Progress
 
@@ -98,6 +98,7 @@ class _Run:
         self.runner, self.progress, self.result, self.full = runner, progress, result, full
         self.hosts = Hosts(work.station, work.plan)
         self.facts: dict[str, HostFacts] = {}
+        self.ran: set[str] = set()  # platform and tenant stacks that were run
 
     def phases(self) -> None:
         try:
@@ -109,8 +110,10 @@ class _Run:
             self.folders(with_content=False)
             self.revive()
             self.platform_and_tenants()
+            self.serve("new images serve", serving.taking_over(self.work, self.result.failed))
             self.folders(with_content=True)
             self.open()
+            self.serve("containers serve", health.of_stacks(self.plan, self.ran - set(self.result.failed)))
             self.take_over()
             if self.result.ok:
                 self.work.record_applied()
@@ -176,7 +179,11 @@ class _Run:
         with self.progress.phase("content and vhosts" if with_content else "folders and secrets"):
             changed = 0
             for name in self._alive():
-                vhosts = None if with_content else folders.standing_vhosts(self.old, self.plan)
+                vhosts = (
+                    serving.vhosts(self.old, self.plan, self.result.failed)
+                    if with_content
+                    else folders.standing_vhosts(self.old, self.plan)
+                )
                 tree = folders.tree_for(
                     self.plan, name, self.work.station, self.work.folder, with_content=with_content, vhosts=vhosts
                 )
@@ -222,8 +229,20 @@ class _Run:
                 if not wanted:
                     self.progress.result(f"{len(names)} unchanged, 0 changes")
                     continue
+                self.ran |= set(wanted)
                 outcome = self._run_stacks(wanted, outgoing=True)
                 self.progress.result(f"{outcome.summary}, {len(reachable) - len(wanted)} stacks not run")
+
+    def serve(self, title: str, containers: Mapping[str, Sequence[str]]) -> None:
+        """Wait until these containers (host -> names) serve; a stack whose containers do not has failed."""
+        if not any(containers.values()):
+            return
+        with self.progress.phase(title):
+            late = serving.late(self.hosts, self.plan, containers)
+            for stack, reasons in late.items():
+                self.result.failed[stack] = "; ".join(f"{name} does not serve: {why}" for name, why in reasons.items())
+            count = sum(map(len, containers.values()))
+            self.progress.result(f"{count - sum(map(len, late.values()))} of {count}")
 
     def open(self) -> None:
         with self.progress.phase("flows opened, bandwidth"):
