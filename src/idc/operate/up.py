@@ -1,8 +1,8 @@
 """`idc up`: the phases that bring a centre to what its declaration says, in the order that keeps it safe.
 
 reach every engine -> lab hosts -> base roles -> images -> flows closed -> folders -> platform -> tenants -> new images
-serve -> content, vhosts, flows opened -> containers serve -> outgoing containers removed. What is there as planned is not done again; whatever is
-interrupted goes on with the same command, because a step is recorded only after it is done.
+serve -> content, vhosts, flows opened -> containers serve -> outgoing containers removed. What is there as planned is
+not done again; whatever is interrupted goes on with the same command, because a step is recorded only after it is done.
 """
 
 from __future__ import annotations
