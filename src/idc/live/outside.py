@@ -35,20 +35,17 @@ def sites(chooser: Chooser) -> None:
         destination = census.place(edge) if edge else None
         for name in vhost.names:
             for address in _addresses(listener):
-                chooser.passes(Family.SITE, person.place, destination, address, "http", listener.port, vhost.site,
-                               request=Request(name, "/", GOOD), more=f"/{name}")  # fmt: skip
+                probe = chooser.passes(Family.SITE, person.place, destination, address, "http", listener.port,
+                                       vhost.site, request=Request(name, "/", GOOD), more=f"/{name}")  # fmt: skip
+                chooser.sites.setdefault((person.place, name), probe)
+                chooser.sites.setdefault((person.place, ""), probe)
 
 
 def site_control(chooser: Chooser, visibility: Visibility, name: str = "") -> tuple[str, ...]:
     """Id of a probe that shows a listener serving: that name's, or any."""
     person = chooser.census.people.get(visibility)
-    if person is None:
-        return ()
-    for probe in chooser.probes.values():
-        asked = probe.request.host if probe.request else ""
-        if probe.family is Family.SITE and probe.source == person.place and asked and name in ("", asked):
-            return (probe.id,)
-    return ()
+    found = chooser.sites.get((person.place, name)) if person else None
+    return (found,) if found else ()
 
 
 def _by_hand(chooser: Chooser, person: Person, by: Address) -> tuple[str, ...]:

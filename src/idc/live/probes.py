@@ -25,6 +25,7 @@ class Chooser:
     def __init__(self, census: Census) -> None:
         self.census = census
         self.probes: dict[str, Probe] = {}
+        self.sites: dict[tuple[Place, str], str] = {}  # who asks, and for which name ("": any) -> the probe
         self._services = self._listening()
 
     def _listening(self) -> frozenset[tuple[Address, int]]:
