@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from rich.console import Console
+
 from idc import paths
 from idc.errors import UsageError
 
@@ -50,6 +52,11 @@ def one_centre_folder(chosen: Path | None) -> Path:
             f"{len(folders)} centres are meant: {', '.join(map(str, folders))}", hint=f"name one, as {folders[0]}"
         )
     return folders[0]
+
+
+def console() -> Console:
+    """Where tables go: as wide as the terminal, or wide enough to read where there is none."""
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 150)
 
 
 def print_json(document: Mapping[str, object]) -> None:

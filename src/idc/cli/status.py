@@ -7,6 +7,7 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
+from idc.cli import common
 from idc.cli.common import add_centre, centre_folders, print_json
 from idc.operate import context, status
 
@@ -19,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask every host once; 3 where one does not answer, 1 where a site is not as planned."""
-    console = Console(soft_wrap=True)
+    console = common.console()
     seen = [status.look(context.need(folder)) for folder in centre_folders(args.centre)]
     if args.json:
         print_json({"ok": all(centre.ok for centre in seen), "centres": [centre.document() for centre in seen]})

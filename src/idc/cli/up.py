@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from idc import model
+from idc.cli import common
 from idc.cli.common import add_centre, centre_folders, print_json
 from idc.errors import EngineError, IdcError, InputError, Problem, UsageError
 from idc.operate.progress import Progress
@@ -80,7 +80,7 @@ def _chosen(words: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
 
 
 def _show(centres: Sequence[CentreOutcome], progress: Progress) -> None:
-    console = Console(soft_wrap=True)
+    console = common.console()
     sites = Table(title="Sites", title_justify="left")
     for heading in ("centre", "site", "state", "address", "stage", "for"):
         sites.add_column(heading, overflow="fold")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-
+from idc.cli import common
 from idc.cli.common import add_centre, centre_folders, print_json
 from idc.operate import context, verify
 from idc.operate.progress import Progress
@@ -29,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         documents[work.plan.id] = report.to_document()
         ok = ok and report.ok
         if not args.json:
-            report.print(Console(soft_wrap=True))
+            report.print(common.console())
     if args.json:
         print_json({"ok": ok, "centres": documents})
     return 0 if ok else 1
