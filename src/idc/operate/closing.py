@@ -13,7 +13,7 @@ from types import MappingProxyType
 from idc import render
 from idc.engine.hosts import Hosts
 from idc.errors import EngineError
-from idc.plan.types import Flow, Plan, Vhost
+from idc.plan.types import Flow, Plan
 
 # On the host: check, swap, reload; then cut the connections that the new rules no longer allow.
 SCRIPT = r"""
@@ -65,14 +65,6 @@ def closed_flows(old: Plan | None, new: Plan) -> tuple[Flow, ...]:
         return ()
     kept = {same_flow(flow) for flow in new.flows}
     return tuple(flow for flow in old.flows if same_flow(flow) not in kept)
-
-
-def closed_vhosts(old: Plan | None, new: Plan) -> tuple[Vhost, ...]:
-    """Vhosts of the old plan whose site the new one no longer shows on that listener."""
-    if old is None:
-        return ()
-    kept = {(vhost.visibility, vhost.site) for vhost in new.vhosts}
-    return tuple(vhost for vhost in old.vhosts if (vhost.visibility, vhost.site) not in kept)
 
 
 def _cuts(flows: Iterable[Flow]) -> list[list[str]]:

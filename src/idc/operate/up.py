@@ -163,14 +163,17 @@ class _Run:
             self.progress.result(f"{moved} copied" if moved else "all present")
 
     def close(self) -> None:
+        """Before anything stops: the old plan without what the new one no longer allows."""
+        if self.old is None:
+            return
         closed = closing.closed_flows(self.old, self.plan)
-        shut = closing.closed_vhosts(self.old, self.plan)
-        if not closed and not shut:
+        if not closed:
             return
         with self.progress.phase("flows closed"):
             names = [name for name in closing.affected_hosts(closed) if name in self.facts]
-            kept = [flow for flow in (self.old.flows if self.old else ()) if flow not in closed]
-            closing.push(self.hosts, self.plan, names, kept, closed)
+            kept = [flow for flow in self.old.flows if flow not in closed]
+            # The old plan's rules: an edge that is being replaced still serves from its old slot.
+            closing.push(self.hosts, self.old, names, kept, closed)
             for flow in closed:
                 self.progress.step(f"closed {flow.id}")
             self.progress.result(f"{len(closed)} on {len(names)} hosts")
