@@ -82,8 +82,8 @@ def _cuts(flows: Iterable[Flow]) -> list[list[str]]:
 
 
 def affected_hosts(flows: Iterable[Flow]) -> list[str]:
-    """Hosts on either side of the flows, sorted."""
-    return sorted({end.host for flow in flows for end in (flow.source, flow.destination) if end.host})
+    """Hosts that filter the flows: on either side, and the edge that an egress leaves by. Sorted."""
+    return sorted({host for flow in flows for host in flow.hosts})
 
 
 def push(
