@@ -33,8 +33,9 @@ class Chooser:
         found: set[tuple[Address, int]] = set()
         for container in self.census.containers:
             ports = {entry.target_port for entry in self.census.plan.listeners if entry.container == container.name}
+            ports = ports or {container.port}  # an edge listens where its listeners lead, and maybe nowhere else
             own6 = container.address6_a if container.slot == "a" else container.address6_b
-            for port in ports | {container.port}:
+            for port in ports:
                 found.add((container.address(), port))
                 if own6:
                     found.add((own6, port))

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 
 import pytest
 
+from idc import model
+from idc import plan as planning
 from idc.errors import Unreachable
 from idc.live import prober
 from idc.live.probe import Family, Outcome, Probe, Verdict
 from idc.live.probes import choose
+from idc.plan.lock import Lock
 from tests.unit.live.netlab import Netlab
 from tests.unit.live.plans import PLAN
 
@@ -150,3 +155,16 @@ def test_a_host_that_does_not_answer_makes_its_probes_unknown_and_no_others(lab:
         place = outcome.probe.destination
         concerns = "web-2" in (outcome.probe.source.machine, place.machine if place else "")
         assert (outcome.verdict is Verdict.UNKNOWN) == concerns, (outcome.probe.id, outcome.words)
+
+
+def test_a_fabric_without_the_internet_holds_too(root: Path) -> None:
+    declaration = model.load(root / "centres" / "reference" / "intranet")
+    plan, _ = planning.make(declaration, Lock.read(root / "no-locks"), {}, today=date(2026, 1, 1))
+    lab = Netlab(plan, prefix=f"idcw{os.getpid()}-")
+    try:
+        lab.up()
+        outcomes = prober.run(lab, choose(plan), rename=lab.rename)
+    finally:
+        lab.down()
+    assert len(outcomes) > 50
+    assert not {o.probe.id: o.words for o in outcomes if o.verdict is not Verdict.HELD}
