@@ -23,6 +23,7 @@ from typing import IO, Any
 
 SECRETS = Path("/var/lib/idc/secrets")
 RELOAD_SECONDS = 15.0
+DRAIN_SECONDS = 1.0
 Folder = dict[str, Any]
 
 
@@ -81,7 +82,8 @@ def stands(folder: Folder) -> bool:
         return False  # the volume is yet to come; putting says so
     if folder["kind"] == "secrets":
         return secrets_stand(folder, root)
-    return {current_digest(root), read(taken_over(root))} == {folder["digest"]}
+    settled = not (root / "draining").exists()
+    return settled and {current_digest(root), read(taken_over(root))} == {folder["digest"]}
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ def put_release(folder: Folder, root: Path, place: Path) -> None:
                 raise
         switch(root, folder["digest"])
     if running:
-        take_over(folder["container"])
+        take_over(folder["container"], root / "draining")
     # Written last: a run that dies between the switch and this reloads again, which harms nothing.
     write_text(taken_over(root), folder["digest"])
     os.utime(release)
@@ -198,17 +200,26 @@ def is_running(container: str) -> bool:
     return exists(container) and inspect("container", container, ".State.Running") == "true"
 
 
-def take_over(container: str) -> None:
-    """Have an nginx take over its files, and wait until new workers serve: after this no request meets old ones."""
-    master = inspect("container", container, ".State.Pid")
-    old = serving(master)
-    run("docker", "kill", "--signal", "HUP", container)
-    until = time.monotonic() + RELOAD_SECONDS
-    while time.monotonic() < until:
-        now = serving(master)
-        if now and not now & old:
-            return
-        time.sleep(0.02)
+def take_over(container: str, draining: Path) -> None:
+    """Have an nginx take over its files, and wait until new workers serve: after this no request meets old ones.
+
+    For a moment before, while the file ``draining`` is there, answers end their connections: nginx closes those that
+    are idle at a reload, and a request that is just being sent on one would fail.
+    """
+    write_text(draining, "")
+    try:
+        time.sleep(DRAIN_SECONDS)
+        master = inspect("container", container, ".State.Pid")
+        old = serving(master)
+        run("docker", "kill", "--signal", "HUP", container)
+        until = time.monotonic() + RELOAD_SECONDS
+        while time.monotonic() < until:
+            now = serving(master)
+            if now and not now & old:
+                return
+            time.sleep(0.02)
+    finally:
+        draining.unlink()
     words = run("docker", "logs", "--tail", "3", container)
     raise FailedError(f"{container} did not take over its new files within {RELOAD_SECONDS:.0f} s: {words}")
 

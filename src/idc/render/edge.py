@@ -10,6 +10,8 @@ from idc.model.types import Visibility
 from idc.plan.types import Plan, Vhost
 from idc.render.env import render
 
+DRAINING: Final = "/etc/idc-edge/draining"  # is there while the edge is about to reload (idc.engine.host_folders)
+
 # What the edge itself answers, per page: status codes, title, sentences. What a site answers is passed on as it is.
 ERROR_PAGES: Final[Mapping[str, tuple[tuple[int, ...], str, tuple[str, ...]]]] = {
     "refused": (
@@ -71,6 +73,7 @@ def _vhost(plan: Plan, vhost: Vhost, port: int) -> str:
         upstream=f"{_short(vhost)}_{vhost.visibility.value}",
         other_slot=_other_slot(plan, vhost),
         port=port,
+        draining=DRAINING,
         listener="Internet" if vhost.visibility is Visibility.INTERNET else "fabric",
         error_pages={page: codes for page, (codes, _, _) in ERROR_PAGES.items()},
     )

@@ -70,6 +70,7 @@ class Host:
 
     def run(self, host: str, command: list[str], data: bytes, deadline: float) -> Completed:
         text = command[2].replace('Path("/var/lib/idc/secrets")', f"Path({str(self.secrets)!r})")
+        text = text.replace("DRAIN_SECONDS = 1.0", "DRAIN_SECONDS = 0.05")
         environment = {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "STATE": str(self.state)}
         done = subprocess.run(
             [sys.executable, "-c", text, *command[3:]],
@@ -207,6 +208,15 @@ def test_a_run_that_died_between_switch_and_reload_is_made_up_for(host: Host, ng
     (host.folder / "edge" / "releases" / ".taken-over").write_text("an older one")
     assert host.sync(release)
     assert host.calls.count("HUP") == 2
+    assert not host.sync(release)
+
+
+def test_a_run_that_died_while_draining_is_made_up_for(host: Host, nginx: str) -> None:
+    release = _release(host, {"a": "1"}, container="edge-a", check=("check",))
+    host.sync(release)
+    (host.folder / "edge" / "draining").write_text("")
+    assert host.sync(release)
+    assert not (host.folder / "edge" / "draining").exists()
     assert not host.sync(release)
 
 

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from idc.model.types import Visibility
 from idc.plan.types import Plan, Vhost
 from idc.render import edge
-from idc.render.edge import ERROR_PAGES
+from idc.render.edge import DRAINING, ERROR_PAGES
 from tests.unit.render.small_plan import EDGE, PLAN
 
 TAX = Vhost(
@@ -64,6 +64,12 @@ def test_after_a_takeover_the_slots_have_changed_places() -> None:
 
 def test_a_request_that_changes_data_is_never_sent_twice() -> None:
     assert "non_idempotent" not in re.sub(r"#.*", "", edge(PLAN_WITH_SITES)["internet/tax_www.conf"])
+
+
+def test_before_a_reload_answers_end_their_connections() -> None:
+    text = edge(PLAN_WITH_SITES)["internet/tax_www.conf"]
+    assert f"if (-f {DRAINING}) {{" in text
+    assert re.search(r"location @last \{\s+keepalive_timeout 0;\s+proxy_pass http://tax_www_internet;", text)
 
 
 def test_the_vhosts_may_be_others_than_the_plan_s() -> None:
