@@ -196,6 +196,7 @@ class PulumiRunner:
             **self._toolchain.env(),
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
             "TF_LOG": "off",  # the provider's log, each line a call to the engine
+            "GOGC": "800",  # CLI and plugin live for seconds; most garbage is best left where it is
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",  # the history holds the same
         }
 
