@@ -21,4 +21,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     loose = [item.nodeid for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
     if loose:
-        raise pytest.UsageError(f"pytest-xdist does not group tests with this pytest: {loose[0]} and {len(loose) - 1} more")
+        raise pytest.UsageError(
+            f"pytest-xdist does not group tests with this pytest: {loose[0]} and {len(loose) - 1} more"
+        )
