@@ -2,7 +2,9 @@
 
 IdcError                  exit code, message, hint
 ├── InputError       (2)  the declaration or the command line is wrong: a list of problems with file:line
+│   └── UsageError        the command line is wrong
 ├── RefusedError     (1)  understood, and refused: a finding, an older declaration, a destroy without its name
+├── Interrupted    (130)  Ctrl-C
 └── EngineError      (3)  an engine, host or tool failed; keeps its own words
     ├── Unreachable       a host or engine did not answer within its deadline
     ├── BusyError         another run holds the station
@@ -72,16 +74,31 @@ class InputError(IdcError):
 
 
 class UsageError(InputError):
-    """The command line is wrong."""
+    """The command line is wrong: one problem, which is the message itself."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__([Problem("command line", 0, message, hint)])
+        self.message = message
+        self.hint = hint
+
+    def render(self) -> str:
+        """Message and hint; there is no place to show."""
+        return IdcError.render(self)
 
 
 class RefusedError(IdcError):
     """The request was understood and is refused (findings, an older declaration, a missing confirmation)."""
 
     exit_code = 1
+
+
+class Interrupted(IdcError):  # noqa: N818 - what happened, as KeyboardInterrupt is
+    """The person at the keyboard stopped the run; raised by nobody, it says so in the words of all errors."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted", hint="nothing is lost, the same command goes on from here")
 
 
 class EngineError(IdcError):

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from idc.errors import IdcError, InputError
+from idc.cli.parser import Parser, nearest
+from idc.errors import IdcError, InputError, Interrupted, UsageError
 
 # verb -> what it does, in the order in which people meet them
 VERBS: Final[dict[str, str]] = {
@@ -32,9 +33,9 @@ def _module_name(verb: str) -> str:
     return f"idc.cli.{verb}"
 
 
-def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+def build_parser(only: str | None = None) -> Parser:
     """The parser of all verbs, or with ``only`` of that one (the others are named but not imported)."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="idc",
         description="Infrastructure as code for a government hosting centre: declared, built, proven.",
         epilog="example: idc up centres/reference",
@@ -47,6 +48,15 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
             importlib.import_module(_module_name(verb)).configure(command)
             command.add_argument("--json", action="store_true", help="print the result as one JSON document")
     return parser
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    """The command line, of which only the verb's own module is imported. Raises UsageError."""
+    verb = next((word for word in words if not word.startswith("-")), "")
+    if verb and verb not in VERBS:
+        hint = nearest(verb, list(VERBS), "idc ") or "`idc --help` lists the verbs"
+        raise UsageError(f"no such verb: {verb!r}", hint=hint)
+    return build_parser(only=verb).parse_args(words)
 
 
 def _report_failure(error: IdcError, as_json: bool) -> None:
@@ -65,16 +75,17 @@ def _report_failure(error: IdcError, as_json: bool) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. Exit code 0 done, 1 findings or refused, 2 bad input, 3 engine failure, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    verb = next((word for word in words if word in VERBS), "")
-    args = build_parser(only=verb).parse_args(words)
+    # Known before the words are parsed: a document is owed for words that cannot be. What follows `--` is not ours.
+    as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
     try:
+        args = _parse(words)
         code: int = importlib.import_module(_module_name(args.verb)).run(args)
         return code
     except IdcError as error:
-        _report_failure(error, args.json)
+        _report_failure(error, as_json)
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: nothing is lost, the same command goes on from here\n")
-        return 130
+        _report_failure(Interrupted(), as_json)
+        return Interrupted.exit_code
     except BrokenPipeError:
         return 0

@@ -16,8 +16,9 @@ from idc.errors import UsageError
 
 def add_centre(parser: argparse.ArgumentParser, *, several: bool = True) -> None:
     """Add the ``CENTRE`` argument: a centre folder, or (``several``) a folder of centre folders."""
-    what = "centre folder, or a folder of centre folders" if several else "centre folder"
-    parser.add_argument("centre", nargs="?", type=Path, metavar="CENTRE", help=f"{what} (default: centres/reference)")
+    words = "centre folder, or a folder of centre folders (default: centres/reference)"
+    one = "centre folder; needed where centres/reference is not meant, or holds several"
+    parser.add_argument("centre", nargs="?", type=Path, metavar="CENTRE", help=words if several else one)
 
 
 def reference() -> Path:
@@ -32,11 +33,15 @@ def centre_folders(chosen: Path | None) -> list[Path]:
     Raises UsageError where there is none.
     """
     folder = chosen if chosen is not None else reference()
-    if (folder / "centre.yaml").exists():
-        return [folder]
-    if not folder.is_dir():
-        raise UsageError(f"no such folder: {folder}", hint="`idc init FOLDER` writes a new centre")
-    found = sorted(entry.parent for entry in folder.glob("*/centre.yaml"))
+    try:
+        if (folder / "centre.yaml").exists():
+            return [folder]
+        if not folder.is_dir():
+            what = "no folder" if folder.exists() else "no such folder"
+            raise UsageError(f"{what}: {folder}", hint="`idc init FOLDER` writes a new centre")
+        found = sorted(entry.parent for entry in folder.glob("*/centre.yaml"))
+    except OSError as error:
+        raise UsageError(f"cannot read {folder}: {error.strerror}", hint="name a folder that can be read") from None
     if not found:
         raise UsageError(
             f"{folder} holds no centre.yaml, nor does a folder in it", hint="`idc init FOLDER` writes a new centre"
@@ -52,6 +57,15 @@ def one_centre_folder(chosen: Path | None) -> Path:
             f"{len(folders)} centres are meant: {', '.join(map(str, folders))}", hint=f"name one, as {folders[0]}"
         )
     return folders[0]
+
+
+def write_file(file: Path, text: str) -> None:
+    """Write what a person asked for where they asked for it. Raises UsageError where that cannot be."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        why = f"cannot write {file}: {error.strerror}"
+        raise UsageError(why, hint="name a file in a folder that is there") from None
 
 
 def console() -> Console:

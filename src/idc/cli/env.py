@@ -9,6 +9,7 @@ import sys
 from idc.cli.common import add_centre, one_centre_folder, print_json
 from idc.engine import pulumi, toolchain
 from idc.engine.hosts import Hosts
+from idc.errors import Unreachable
 from idc.operate import context
 from idc.operate.progress import Progress
 
@@ -20,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print ``export`` lines and connect the hosts, so that their engines answer by hand too."""
+    """Print ``export`` lines and connect the hosts, so that their engines answer by hand; 3 where one does not."""
     work = context.need(one_centre_folder(args.centre))
     tools = toolchain.ensure(Progress().step)
     values = {
@@ -28,12 +29,14 @@ def run(args: argparse.Namespace) -> int:
         **pulumi.shell_env(work.station),
         "IDC_SSH_CONFIG": str(work.station.folder / "ssh" / "config"),
     }
-    hosts = Hosts(work.station, work.plan)
-    for name, error in hosts.connect([host.name for host in work.plan.hosts], 30.0).items():
-        sys.stderr.write(f"  {name}: {error.message}\n")
+    # What is printed serves for the hosts that do answer, so it is printed in any case.
+    failed = Hosts(work.station, work.plan).connect(deadline=30.0)
     if args.json:
-        print_json({"ok": True, "env": values})
+        unreachable = {name: error.message for name, error in sorted(failed.items())}
+        print_json({"ok": not failed, "env": values, "unreachable": unreachable})
     else:
         for name, value in sorted(values.items()):
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
-    return 0
+    for name, error in sorted(failed.items()):
+        sys.stderr.write(Unreachable(f"{name}: {error.message}", hint=error.hint).render() + "\n")
+    return Unreachable.exit_code if failed else 0

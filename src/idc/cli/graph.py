@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from idc.cli.common import add_centre, one_centre_folder, print_json
+from idc.cli.common import add_centre, one_centre_folder, print_json, write_file
+from idc.model.profiles import load_profile
 from idc.operate import context
 from idc.report import graph
 
@@ -20,13 +21,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw the plan."""
-    work = context.load(one_centre_folder(args.centre))
-    picture = graph.reachability_svg(work.plan) if args.reachability else graph.svg(work.plan)
+    """Draw the plan, and beside the map the profile's fabrics that no line leads to."""
+    plan = context.load(one_centre_folder(args.centre)).plan
+    if args.reachability:
+        picture = graph.reachability_svg(plan)
+    else:
+        picture = graph.svg(plan, apart=graph.apart_from(load_profile(plan.profile), plan.fabric))
     if args.output is not None:
-        args.output.write_text(picture, encoding="utf-8")
+        write_file(args.output, picture)
     if args.json:
-        print_json({"ok": True, "centre": work.plan.id, "svg": str(args.output) if args.output else picture})
+        print_json({"ok": True, "centre": plan.id, "svg": str(args.output) if args.output else picture})
     elif args.output is None:
         sys.stdout.write(picture)
     else:

@@ -6,12 +6,27 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+from xml.etree import ElementTree
 
 from idc import paths
-from idc.errors import UsageError
+from idc.cli.common import print_json
+from idc.errors import EngineError, InputError, RefusedError, UsageError
 
 # Programs that only the tests need, and the Debian packages they come in.
 PACKAGES = {"shellcheck": "shellcheck", "curl": "curl"}
+
+# pytest's exit code -> idc's. Its 2 is a test file that cannot be read: Ctrl-C reaches idc itself, which says 130.
+# What selects no test (5) is as bad an input as an option that pytest does not know (4).
+EXIT_CODES: Final = {
+    0: 0,
+    1: RefusedError.exit_code,
+    2: RefusedError.exit_code,
+    4: InputError.exit_code,
+    5: InputError.exit_code,
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,5 +60,25 @@ def run(args: argparse.Namespace) -> int:
         command += ["-n", "2", "--dist", "loadgroup"]
         if not args.long:
             command += ["-m", "not long"]
-    done = subprocess.run([*command, *args.arguments], cwd=root, env=environment, check=False)
-    return done.returncode
+    with tempfile.TemporaryDirectory(prefix="idc-test-") as folder:
+        results = Path(folder) / "results.xml"
+        command += [f"--junitxml={results}"] if args.json else []
+        # With --json the document has standard output for itself, and pytest's words go where progress goes.
+        said = sys.stderr if args.json else None
+        done = subprocess.run([*command, *args.arguments], cwd=root, env=environment, stdout=said, check=False)
+        if args.json:
+            why = {"error": f"pytest ended with {done.returncode}", "hint": "its own words are on standard error"}
+            counted = _counted(results) if results.exists() else {}
+            print_json({"ok": done.returncode == 0, **(why if done.returncode else {}), **counted})
+    return EXIT_CODES.get(done.returncode, EngineError.exit_code)
+
+
+def _counted(results: Path) -> dict[str, object]:
+    """How many tests ran and which did not pass, from pytest's JUnit file."""
+    (suite,) = ElementTree.parse(results).getroot()
+    broken = [case for case in suite if case.find("failure") is not None or case.find("error") is not None]
+    return {
+        **{name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")},
+        "seconds": float(suite.get("time", "0")),
+        "failed": [f"{case.get('classname')}::{case.get('name')}" for case in broken],
+    }
