@@ -211,3 +211,8 @@ def test_an_empty_centre_is_drawn(missing: str) -> None:
         listeners=plan.listeners if keep else (),
     )
     ElementTree.fromstring(svg(empty))
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_names_of_what_is_outside_are_not_cut(name: str) -> None:
+    assert [label.text for label in canvas_of(PLANS[name]).texts if re.match(r"Users of .*…", label.text)] == []

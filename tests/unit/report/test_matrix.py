@@ -5,7 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 from idc.report.graph import reachability_svg
-from idc.report.graph.matrix import matrix
+from idc.report.graph.canvas import Canvas
+from idc.report.graph.matrix import draw_matrix, matrix
 from tests.unit.report import sample
 
 
@@ -25,6 +26,30 @@ def test_every_pair_has_a_row_and_a_column() -> None:
         sources, targets = {axis.key for axis in data.sources}, {axis.key for axis in data.targets}
         assert all(source in sources and target in targets for source, target in data.ports)
         assert all(source in sources and target in targets for source, target in data.named)
+
+
+def test_every_host_has_a_row_also_those_that_reach_nothing() -> None:
+    plan = sample.reference()
+    rows = [axis.key for axis in matrix(plan).sources]
+    assert [key for key in rows if key.startswith("host/")] == [f"host/{host.name}" for host in plan.hosts]
+
+
+def test_in_a_large_centre_the_hosts_that_manage_none_are_one_row() -> None:
+    data = matrix(sample.sized(120, 4))
+    assert [axis.label for axis in data.sources][-2:] == ["host core-1", "every other host"]
+    assert [source for source, _ in data.ports if source == data.sources[-1].key] == []
+
+
+def test_no_text_leaves_the_picture() -> None:
+    for plan in (sample.busy(), sample.reference(), sample.single_host(), sample.sized(120, 4)):
+        canvas = Canvas()
+        document = draw_matrix(canvas, plan, plan.id)
+        wide, high = (float(size) for size in ElementTree.fromstring(document).attrib["viewBox"].split()[2:])
+        for label in canvas.texts:
+            assert label.box.x >= 0, label
+            assert label.box.right <= wide, label
+            assert label.box.y >= 0, label
+            assert label.box.bottom <= high, label
 
 
 def test_a_site_of_the_fabric_is_not_asked_for_from_the_internet() -> None:

@@ -70,7 +70,7 @@ class Route:
 
 
 def width(text: str, size: float, *, mono: bool = False, bold: bool = False) -> float:
-    """Estimated width in pixels; a little generous, since the reader's fonts are not known."""
+    """Estimated width in pixels: that of a wide font (DejaVu Sans), since the reader's fonts are not known."""
     units = 0.0
     for character in text:
         if unicodedata.east_asian_width(character) in "WF":
@@ -87,7 +87,7 @@ def width(text: str, size: float, *, mono: bool = False, bold: bool = False) -> 
             units += 0.7
         else:
             units += 0.57
-    return units * size * (1.06 if bold else 1.0)
+    return units * size * (1.21 if bold else 1.0)
 
 
 def fit(text: str, size: float, room: float, *, mono: bool = False, bold: bool = False) -> str:

@@ -243,7 +243,9 @@ def outside(canvas: Canvas, box: Box, visibility: Visibility, fabric: str, netwo
     canvas.rect(box, "pill", radius=29)
     canvas.path(_GLOBE if visibility is Visibility.INTERNET else _DESK, "icon", move=(box.x + 30, box.y + 29))
     name = "Internet" if visibility is Visibility.INTERNET else f"Users of {fabric}"
-    canvas.text(box.x + 50, box.y + 26, name, "ink", size=14, room=box.w - 64, bold=True)
+    if width(name, 14, bold=True) > box.w - 64:
+        name = "Users of the fabric"  # which one, the address of its listener tells
+    canvas.text(box.x + 50, box.y + 26, name, "ink", size=14, bold=True)
     canvas.text(box.x + 50, box.y + 44, networks, "soft", size=10.5, room=box.w - 62, mono=True)
 
 

@@ -42,10 +42,10 @@ def matrix(plan: Plan) -> Matrix:
     for flow in plan.flows:
         pair = (_key(facts, flow.source), _key(facts, flow.destination))
         found.setdefault(pair, set()).add(_port(facts, flow))
-    managers: dict[str, None] = {}
+    managers: set[str] = set()
     for host in plan.hosts:
         for manager in facts.managers(host):
-            managers[manager] = None
+            managers.add(manager)
             target = "hosts" if facts.collapsed else f"host/{host.name}"
             found.setdefault((f"host/{manager}", target), set()).add("22")
     named = set()
@@ -56,17 +56,19 @@ def matrix(plan: Plan) -> Matrix:
     inner = _inner(facts)
     entering = {listener.visibility for listener in plan.listeners}
     outside = [Axis(str(v), _OUTSIDE[v], f"c-{v}") for v in _OUTSIDE if v in entering]
-    known = {axis.key for axis in (*inner, *outside)} | {"hosts"}
-    known |= {f"host/{host.name}" for host in plan.hosts}
-    other_sources = sorted({source for source, _ in found if source not in known})
-    other_targets = sorted({target for _, target in found if target not in known})
-    hosts = [Axis("hosts", "every host", "soft")] if facts.collapsed else [
-        Axis(f"host/{host.name}", f"host {host.name}", "soft") for host in plan.hosts
-    ]  # fmt: skip
+    every = [Axis(f"host/{host.name}", f"host {host.name}", "soft") for host in plan.hosts]
+    managing = [axis for axis in every if axis.key.removeprefix("host/") in managers]
+    if facts.collapsed:
+        rows = managing + ([Axis("hosts but those", "every other host", "soft")] if len(managing) < len(every) else [])
+        columns = [Axis("hosts", "every host", "soft")]
+    else:
+        rows, columns = every, every
+    # What else a person declared, as a network beyond the edge or (in a large centre) one host.
+    other_sources = {source for source, _ in found} - {axis.key for axis in (*outside, *inner, *rows)}
+    other_targets = {target for _, target in found} - {axis.key for axis in (*inner, *columns)}
     return Matrix(
-        sources=(*outside, *(Axis(key, key, "c-declared") for key in other_sources), *inner,
-                 *(Axis(f"host/{name}", f"host {name}", "soft") for name in managers)),
-        targets=(*inner, *hosts, *(Axis(key, key, "c-declared") for key in other_targets)),
+        sources=(*outside, *(Axis(key, key, "c-declared") for key in sorted(other_sources)), *inner, *rows),
+        targets=(*inner, *columns, *(Axis(key, key, "c-declared") for key in sorted(other_targets))),
         ports={pair: tuple(sorted(ports)) for pair, ports in found.items()},
         named=frozenset(named),
     )  # fmt: skip
@@ -111,12 +113,17 @@ def _port(facts: Facts, flow: Flow) -> str:
 
 def reachability_svg(plan: Plan, *, title: str = "") -> str:
     """The matrix of sources and destinations with the allowed ports, as an SVG document."""
-    facts, data, canvas = Facts(plan), matrix(plan), Canvas()
+    return draw_matrix(Canvas(), plan, title or plan.id)
+
+
+def draw_matrix(canvas: Canvas, plan: Plan, title: str) -> str:
+    """Draw the matrix on an empty canvas; gives the document."""
+    facts, data = Facts(plan), matrix(plan)
     cell = 78.0 if facts.collapsed else 52.0
     left = MARGIN + max(width(axis.label, 12, bold=True) for axis in data.sources) + 28
     head = max(width(axis.label, 12, bold=True) for axis in data.targets) + 20
     top = 112 + head
-    heading = f"{title or plan.id}: who may reach whom"
+    heading = f"{title}: who may reach whom"
     wide = max(left + cell * len(data.targets) + MARGIN, 860, 2 * MARGIN + width(heading, 28, bold=True))
     pairs = {(s.key, t.key) for s in data.sources for t in data.targets if s.key != t.key or s.key.startswith("zone/")}
     open_pairs = len(pairs & (set(data.ports) | data.named))
