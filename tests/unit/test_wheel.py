@@ -5,12 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
-FOLDERS = ("images", "policies", "profiles", "roles", "stacks", "templates", "tools")
+KEPT = (
+    "Pulumi.yaml",
+    "centres/reference",
+    "controls",
+    "images",
+    "policies",
+    "profiles",
+    "roles",
+    "stacks",
+    "templates",
+    "tests/live/verify",
+    "tools",
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +49,35 @@ def _run(installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_a_folder_travels_whole(root: Path, installed: Path, folder: str) -> None:
-    kept = subprocess.run(
-        ["git", "-C", str(root), "ls-files", folder], capture_output=True, text=True, check=True
-    ).stdout.split("\n")
-    there = [name for name in kept if name and (root / name).is_file()]
+def _files(root: Path, place: str) -> list[str]:
+    """What git knows or would take on: nothing that is made on the way."""
+    listed = subprocess.run(
+        ["git", "-C", str(root), "ls-files", "--cached", "--others", "--exclude-standard", place],
+        capture_output=True, text=True, check=True,
+    ).stdout.split("\n")  # fmt: skip
+    return [name for name in listed if name and (root / name).is_file()]
+
+
+@pytest.mark.parametrize("place", KEPT)
+def test_what_an_installed_idc_needs_travels_whole(root: Path, installed: Path, place: str) -> None:
+    there = _files(root, place)
     assert there
     assert [name for name in there if not (installed / "idc" / "_data" / name).is_file()] == []
+
+
+def test_nothing_else_travels(root: Path, installed: Path) -> None:
+    data = installed / "idc" / "_data"
+    files = (file for file in data.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    found = {str(file.relative_to(data)) for file in files}
+    wanted = {name for place in KEPT for name in _files(root, place)}
+    made = {"tools/pulumi-resource-docker/generated/schema.json"}  # by the toolchain's build, in a checkout
+    assert found - wanted - made == set()
+
+
+def test_the_two_lists_of_what_is_needed_are_one(root: Path) -> None:
+    written = (line.partition("#")[0].strip() for line in (root / "requirements.in").read_text().splitlines())
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert sorted(project["dependencies"]) == sorted(line for line in written if line)
 
 
 def test_its_own_files_are_found_in_it(installed: Path) -> None:
@@ -55,6 +89,31 @@ def test_the_reference_centre_is_planned_without_the_checkout(installed: Path) -
     done = _run(installed, "-m", "idc", "plan")
     assert done.returncode == 0, done.stderr
     assert "Capacity" in done.stdout
+
+
+def test_the_reference_centre_is_drawn_without_the_checkout(installed: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "map.svg"
+    centre = installed / "idc" / "_data" / "centres" / "reference" / "extranet"
+    done = _run(installed, "-m", "idc", "graph", str(centre), "-o", str(picture))
+    assert done.returncode == 0, done.stderr
+    assert "office-intranet" in picture.read_text(encoding="utf-8")
+
+
+def test_a_new_centre_is_written_and_planned_without_the_checkout(installed: Path, tmp_path: Path) -> None:
+    for verb in ("init", "plan"):
+        done = _run(installed, "-m", "idc", verb, str(tmp_path / "my-city"))
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_tests_that_verify_runs_can_be_imported_from_it(installed: Path) -> None:
+    program = (
+        "import runpy; from idc import paths; from idc.live.verify import SUITE\n"
+        "for file in sorted((paths.resources() / SUITE).glob('test_*.py')): runpy.run_path(str(file)); print(file)"
+    )
+    done = _run(installed, "-c", program)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if not line.startswith(str(installed))] == []
+    assert len(done.stdout.splitlines()) == len(list((installed / "idc/_data/tests/live/verify").glob("test_*.py"))) > 3
 
 
 def test_its_toolchain_is_that_of_the_checkout(root: Path, installed: Path) -> None:
