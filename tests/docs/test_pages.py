@@ -6,6 +6,8 @@ import ast
 import importlib.util
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +98,15 @@ def test_paths_named_in_prose_exist(page: str) -> None:
     known = {name for name in named if (ROOT / name).exists()}
     # Inside a centre folder: its own policies/, tests/ and so on.
     assert {name for name in named - known if name not in ("tests/", "policies/")} == set()
+
+
+def test_the_architecture_names_every_part_of_the_tree() -> None:
+    tree = set(re.findall(r"^\| `([\w./-]+)` \|", text_of("ARCHITECTURE.md"), re.MULTILINE))
+    kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    parts = {name.split("/")[0] + "/" for name in kept if "/" in name} - {"src/", ".ci/"}
+    inner = {Path(name).relative_to("src/idc").parts for name in kept if name.startswith("src/idc/")}
+    parts |= {f"src/idc/{names[0]}" + ("/" if len(names) > 1 else "") for names in inner if "__" not in names[0]}
+    assert sorted(parts - tree) == []
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
