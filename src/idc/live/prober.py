@@ -17,6 +17,7 @@ from idc.live.judge import judge
 from idc.live.probe import Outcome, Place, Probe, Seen, Shot, Sight, Verdict
 from idc.live.probes import machines
 from idc.live.reach import Way, call, each
+from idc.plan.words import plural
 
 # idc.live.agent.wire.MARKS without its spare ones. Each sender counts its own; a forged address is no sender's alone,
 # so that probes that carry one share a count.
@@ -240,7 +241,7 @@ def _seen(
             if why := start["watching"][shown]:
                 blind[name, space] = why
             elif end["lost"]:
-                blind[name, space] = f"{end['lost']} packets were lost by its watcher"
+                blind[name, space] = f"its watcher lost {plural(end['lost'], 'packet')}"
         for wish, state in zip(order["wishes"], start["listening"], strict=True):
             listening[(name, *wish)] = state
         for kept, target in (("seen", requests), ("answers", answers)):
