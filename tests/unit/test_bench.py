@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import build, contenders, pulumi_stacks, tenants, workload
+from bench import build, centre, contenders, pulumi_stacks, tenants, workload
 
 
 def test_no_two_contenders_share_an_address_a_bridge_or_a_name() -> None:
@@ -56,3 +56,25 @@ def test_contenders_are_told_apart_by_their_names() -> None:
     """The count of what runs goes by the beginning of a name."""
     names = [f"idc-bench-{name}-t" for name in tenants.MAKERS]
     assert not any(one.startswith(other) or other.startswith(one) for one, other in combinations(names, 2))
+
+
+def test_the_centre_s_table_gives_least_median_and_greatest_of_each_figure() -> None:
+    figures = {name: [10.0, 30.0, 20.04] for name in centre.FIGURES}
+    lines = centre.table(figures).splitlines()
+    assert lines[0] == "The reference centre, 3 rounds"
+    assert "| up again, nothing to change | 10.0 s | 20.0 s | 30.0 s |" in lines
+    assert "| failed requests of the others | 10 | 20 | 30 |" in lines
+    assert "| memory of the whole lab | 10 MiB | 20 MiB | 30 MiB |" in lines
+
+
+def test_what_was_not_measured_has_an_empty_row() -> None:
+    assert "| destroy | | | |" in centre.table({name: [] for name in centre.FIGURES} | {"idc test --fast": [1.0]})
+
+
+@pytest.mark.parametrize(("words", "value"), [("512KiB", 0.5), ("61.5MiB", 61.5), ("1.5GiB", 1536.0), ("0B", 0.0)])
+def test_memory_is_read_as_docker_writes_it(words: str, value: float) -> None:
+    assert centre.mebibytes(words) == value
+
+
+def test_the_tenant_that_is_added_is_none_of_the_reference_s(root: Path) -> None:
+    assert not (root / "centres" / "reference" / "extranet" / "tenants" / "museum.yaml").exists()
