@@ -36,7 +36,7 @@ def bad_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def failed(capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """The one document on standard output, beside words on standard error that are no traceback."""
     out, err = capfd.readouterr()
-    assert "Traceback" not in err
+    assert "Traceback (most recent call last)" not in err
     assert err.strip()
     document: dict[str, Any] = json.loads(out)
     assert document["ok"] is False
@@ -69,6 +69,21 @@ def test_a_folder_that_holds_something_is_no_place_for_a_new_centre(
 def test_tests_that_are_not_there_are_one_document(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["test", "--fast", "--json", "--", "tests/no_such_test.py"]) == 2
     failed(capfd)
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [("def test_it(): assert False", ["::test_it"]), ("import no_such_module", ["::"])],
+    ids=["a test that fails", "a file that cannot be read"],
+)
+def test_a_failed_test_is_a_finding_and_named(
+    text: str, broken: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test_one.py").write_text(text + "\n", encoding="utf-8")
+    assert main(["test", "--fast", "--json", "--", str(tmp_path / "test_one.py")]) == 1
+    document = failed(capfd)
+    assert document["failures"] + document["errors"] == len(document["failed"]) == 1
+    assert all(part in name for part, name in zip(broken, document["failed"], strict=True))
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 from idc.report.graph import reachability_svg
-from idc.report.graph.canvas import Canvas
+from idc.report.graph.canvas import Canvas, width
 from idc.report.graph.matrix import draw_matrix, matrix
 from tests.unit.report import sample
 
@@ -38,6 +38,11 @@ def test_in_a_large_centre_the_hosts_that_manage_none_are_one_row() -> None:
     data = matrix(sample.sized(120, 4))
     assert [axis.label for axis in data.sources][-2:] == ["host core-1", "every other host"]
     assert [source for source, _ in data.ports if source == data.sources[-1].key] == []
+
+
+def test_bold_text_is_taken_to_be_as_wide_as_a_wide_font_draws_it() -> None:
+    """DejaVu Sans Bold draws this heading 864 pixels wide; with less room it was cut where that is the only font."""
+    assert 864 <= width("The reference centre's extranet: who may reach whom", 28, bold=True) < 1000
 
 
 def test_no_text_leaves_the_picture() -> None:
