@@ -171,7 +171,7 @@ def ended(run: subprocess.Popen[str], what: str) -> None:
     """Wait for a command. Raises RuntimeError with its last words when it did not end with 0."""
     said, _ = run.communicate()
     if run.returncode != 0:
-        raise RuntimeError(f"{what} ended with {run.returncode}:\n" + "\n".join(said.splitlines()[-15:]))
+        raise RuntimeError(f"{what} ended with {run.returncode}:\n" + "\n".join(said.splitlines()[-60:]))
 
 
 def timed(*words: str) -> float:
@@ -204,7 +204,7 @@ def add(figures: Figures, round_: Mapping[str, float]) -> None:
 def table(figures: Figures) -> str:
     """Least, median and greatest of each figure as one Markdown table."""
     rounds = max(len(found) for found in figures.values())
-    lines = [f"The reference centre, {rounds} round{'s' if rounds > 1 else ''}", "", "| | min | median | max |"]
+    lines = [f"The reference centre, {rounds} round{'s' if rounds != 1 else ''}", "", "| | min | median | max |"]
     lines.append("|---|---:|---:|---:|")
     for name, unit in FIGURES.items():
         if not (found := figures[name]):
