@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print ``export`` lines and connect the hosts, so that their engines answer by hand too."""
-    work = context.need(one_centre_folder(args.centre))
+    work = context.as_applied(one_centre_folder(args.centre))
     tools = toolchain.ensure(Progress().step)
     values = {
         **tools.env(),
