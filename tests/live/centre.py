@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from idc.live.load import Load, http_load
 from idc.model.types import Visibility
+from idc.operate.narrow import without
 from idc.plan import codec
 from idc.plan.types import Plan, Vhost
 from tests.live.conftest import LiveCentre
 
 
 def plan_of(centre: LiveCentre) -> Plan:
-    """The plan that was applied."""
-    return codec.loads((centre.station / "applied" / "plan.json").read_text())
+    """The plan that stands: what was applied, without the tenants that are shut."""
+    shut = centre.station / "isolated.json"
+    applied = codec.loads((centre.station / "applied" / "plan.json").read_text())
+    return without(applied, json.loads(shut.read_text()) if shut.exists() else ())
 
 
 def vhost_of(plan: Plan, site: str) -> Vhost:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from idc import paths
 from idc.errors import UsageError
+from idc.operate.centres import centre_folders as centre_folders
+from idc.operate.centres import one_centre_folder as one_centre_folder
+from idc.operate.centres import reference as reference
 
 
 def add_centre(parser: argparse.ArgumentParser, *, several: bool = True) -> None:
@@ -19,44 +21,6 @@ def add_centre(parser: argparse.ArgumentParser, *, several: bool = True) -> None
     words = "centre folder, or a folder of centre folders (default: centres/reference)"
     one = "centre folder; needed where centres/reference is not meant, or holds several"
     parser.add_argument("centre", nargs="?", type=Path, metavar="CENTRE", help=words if several else one)
-
-
-def reference() -> Path:
-    """The reference centre: beside the checkout's own files, or as it came with the wheel."""
-    here = Path("centres/reference")
-    return here if here.is_dir() else paths.resources() / "centres" / "reference"
-
-
-def centre_folders(chosen: Path | None) -> list[Path]:
-    """The centre folders that are meant, in order of their names.
-
-    Raises UsageError where there is none.
-    """
-    folder = chosen if chosen is not None else reference()
-    try:
-        if (folder / "centre.yaml").exists():
-            return [folder]
-        if not folder.is_dir():
-            what = "no folder" if folder.exists() else "no such folder"
-            raise UsageError(f"{what}: {folder}", hint="`idc init FOLDER` writes a new centre")
-        found = sorted(entry.parent for entry in folder.glob("*/centre.yaml"))
-    except OSError as error:
-        raise UsageError(f"cannot read {folder}: {error.strerror}", hint="name a folder that can be read") from None
-    if not found:
-        raise UsageError(
-            f"{folder} holds no centre.yaml, nor does a folder in it", hint="`idc init FOLDER` writes a new centre"
-        )
-    return found
-
-
-def one_centre_folder(chosen: Path | None) -> Path:
-    """The one centre folder that is meant. Raises UsageError where it is none or several."""
-    folders = centre_folders(chosen)
-    if len(folders) > 1:
-        raise UsageError(
-            f"{len(folders)} centres are meant: {', '.join(map(str, folders))}", hint=f"name one, as {folders[0]}"
-        )
-    return folders[0]
 
 
 def write_file(file: Path, text: str) -> None:

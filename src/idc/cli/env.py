@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print ``export`` lines and connect the hosts, so that their engines answer by hand; 3 where one does not."""
-    work = context.need(one_centre_folder(args.centre))
+    work = context.as_applied(one_centre_folder(args.centre))
     tools = toolchain.ensure(Progress().step)
     values = {
         **tools.env(),

@@ -17,14 +17,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "centre", nargs="?", type=Path, metavar="CENTRE", help="centre folder, where the tenant is in one of several"
     )
-    parser.add_argument("--undo", action="store_true", help="open it again, as declared")
+    parser.add_argument("--undo", action="store_true", help="open it again, as it was applied before")
     parser.epilog = "example: idc isolate tax\nexample: idc isolate tax --undo"
 
 
 def run(args: argparse.Namespace) -> int:
     """Closing needs no proof and no approval; its containers run on, nothing reaches them and they reach nothing."""
-    folder = isolate.folder_of(args.tenant, args.centre)
-    done = isolate.isolate(folder, args.tenant, undo=args.undo, progress=Progress())
+    station = isolate.station_of(args.tenant, args.centre)
+    done = (isolate.undo if args.undo else isolate.shut)(station, args.tenant, Progress())
     if args.json:
         print_json(
             {
@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
                 "isolated": not args.undo,
                 "changed": done.changed,
                 "seconds": done.seconds,
+                "words": done.words,
             }
         )
     else:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from idc.cli.common import print_json
-from idc.operate import isolate, retire
+from idc.operate import retire
 from idc.operate.progress import Progress
 
 
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Flows first, then containers; volumes and numbers stay."""
-    folder = isolate.folder_of(args.tenant, args.centre)
+    folder = retire.folder_of(args.tenant, args.centre)
     kept = retire.retire(folder, args.tenant, Progress())
     if args.json:
         print_json({"ok": True, "tenant": args.tenant, "kept": list(kept)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from rich.console import Console
 from rich.table import Table
@@ -19,9 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask every host once; 3 where one does not answer, 1 where a site is not as planned."""
+    """Ask every host once; 3 where one does not answer, 1 where something is not as it was applied."""
     console = common.console()
-    seen = [status.look(context.need(folder)) for folder in centre_folders(args.centre)]
+    seen = [status.look(context.as_applied(folder)) for folder in centre_folders(args.centre)]
     if args.json:
         print_json({"ok": all(centre.ok for centre in seen), "centres": [centre.document() for centre in seen]})
     else:
@@ -45,4 +46,9 @@ def _show(console: Console, centre: status.CentreStatus) -> None:
     for site in centre.sites:
         sites.add_row(site.ref, site.state, site.host, site.answers, site.address)
     console.print(sites)
+    for host in centre.hosts:
+        if host.down:
+            console.print(f"[red]down[/red] on {host.name}: {', '.join(host.down)}", highlight=False)
     console.print(f"last applied: {centre.applied}", highlight=False)
+    if centre.note:
+        sys.stderr.write(f"warning: {centre.id}: {centre.note}\n")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from idc import model
 from idc.cli import common
 from idc.cli.common import add_centre, centre_folders, print_json
-from idc.errors import EngineError, IdcError, InputError, Problem, UsageError
+from idc.errors import EngineError, IdcError, InputError, Problem, RefusedError, UsageError
+from idc.live.show import show_findings
+from idc.operate import context
 from idc.operate.progress import Progress
 
 if TYPE_CHECKING:
@@ -30,24 +32,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """All declarations are read before anything is touched; then each centre goes through its phases."""
-    folders = centre_folders(args.centre)
-    problems: list[Problem] = []
-    for folder in folders:
-        try:
-            model.load(folder)
-        except InputError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise InputError(problems)
-
+    """All declarations are read and planned before anything is touched; then each centre goes through its phases."""
     from idc.operate import outcome, up, verify
 
+    folders = centre_folders(args.centre)
+    check(folders, as_lab=args.lab)
     progress = Progress()
     tools, ids = up.prepare(progress)
     ids = {**ids, **_chosen(args.image, ids)}
     centres: list[outcome.CentreOutcome] = []
-    failure: IdcError | None = None
+    codes: list[int] = []
     for folder in folders:
         began = len(progress.phases)
         progress.step(f"== {folder}")
@@ -55,17 +49,36 @@ def run(args: argparse.Namespace) -> int:
             result = up.up(folder, tools, ids, progress, full=args.full, as_lab=args.lab)
             report = None if args.no_verify else verify.after_up(result, progress)
             centres.append(outcome.of(result, report, progress.phases[began:]))
-        except EngineError as error:
+            codes.append(EngineError.exit_code if result.failed else int(not centres[-1].ok))
+        except IdcError as error:
             # Fabrics share nothing: one that fails does not keep the next from being built.
-            failure = error
+            codes.append(error.exit_code)
             centres.append(outcome.failed(folder, error, progress.phases[began:]))
     if args.json:
         print_json({"ok": all(c.ok for c in centres), "centres": [c.document() for c in centres]})
     else:
         _show(centres, progress)
-    if failure is not None or any(c.failed for c in centres):
-        return EngineError.exit_code
-    return 0 if all(c.ok for c in centres) else 1
+    return max(codes, default=0)
+
+
+def check(folders: Sequence[Path], *, as_lab: bool) -> None:
+    """Read and plan every centre: what is wrong with one is said before any is touched, and all of it at once.
+
+    Raises InputError with the problems of all, or else the first refusal.
+    """
+    problems: list[Problem] = []
+    refusals: list[RefusedError] = []
+    for folder in folders:
+        try:
+            context.load(folder, as_lab=as_lab)
+        except InputError as error:
+            problems.extend(error.problems)
+        except RefusedError as error:
+            refusals.append(error)
+    if problems:
+        raise InputError(problems)
+    if refusals:
+        raise refusals[0]
 
 
 def _chosen(words: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
@@ -94,6 +107,7 @@ def _show(centres: Sequence[CentreOutcome], progress: Progress) -> None:
             console.print(f"  {line}", highlight=False)
         for name, words in sorted(centre.failed.items()):
             console.print(f"  [red]failed[/red] {name}: {words}", highlight=False)
+        show_findings(centre.findings, console)
         for line in centre.browser_hint:
             console.print(f"  {line}", highlight=False)
     times = Table(title="Time", title_justify="left")

@@ -23,9 +23,11 @@ def run(args: argparse.Namespace) -> int:
     documents: dict[str, object] = {}
     ok = True
     for folder in centre_folders(args.centre):
-        work = context.need(folder)
-        report = verify.run(work, progress, packets=not args.passive)
-        documents[work.plan.id] = report.to_document()
+        standing = context.as_applied(folder)
+        if standing.note:
+            progress.step(f"{folder}: {standing.note}")
+        report = verify.run(standing.station, standing.plan, progress, packets=not args.passive)
+        documents[standing.plan.id] = report.to_document()
         ok = ok and report.ok
         if not args.json:
             report.print(common.console())

@@ -70,10 +70,13 @@ class PulumiRunner:
         on_event: Tell,
         policy_pack: Path | None = None,
         refresh: bool = False,
+        before: Callable[[str], float] | None = None,
     ) -> list[StackResult]:
         """Create or change stacks until they are as their inputs say; results in the order of ``stacks``.
 
         ``deadline`` is in seconds, for each stack. A stack that fails or is late is reported so; the others go on.
+        ``before`` is asked when a stack's turn has come: the seconds that it may take, at most ``deadline``; it raises
+        EngineError where the stack is not to run.
         """
 
         def argv(stack: str) -> list[str]:
@@ -82,7 +85,7 @@ class PulumiRunner:
             refreshed = self._backend.recover(stack) or refresh
             return ["up", "--yes", "--skip-preview", *(["--refresh"] if refreshed else []), *_policy(policy_pack)]
 
-        return self._all(stacks, argv, parallel, deadline, on_event)
+        return self._all(stacks, argv, parallel, deadline, on_event, before)
 
     def preview(
         self,
@@ -143,7 +146,13 @@ class PulumiRunner:
     # -- how ---------------------------------------------------------------------------------------------------------
 
     def _all(
-        self, stacks: Sequence[str], argv: Callable[[str], list[str]], parallel: int, deadline: float, on_event: Tell
+        self,
+        stacks: Sequence[str],
+        argv: Callable[[str], list[str]],
+        parallel: int,
+        deadline: float,
+        on_event: Tell,
+        before: Callable[[str], float] | None = None,
     ) -> list[StackResult]:
         if self._host is None:
             raise EngineError("PulumiRunner is used outside its `with` block")
@@ -159,13 +168,14 @@ class PulumiRunner:
 
         def one(stack: str) -> StackResult:
             try:
+                seconds = min(deadline, before(stack)) if before else deadline
                 words = argv(stack)
             except EngineError as error:
                 return _named(StackResult("", False, 0, 0, 0, 0, 0, 0.0, {}, error.render()), stack)
             command = [str(self._toolchain.pulumi), *words, "--stack", stack, *_COMMON_FLAGS,
                        "--config-file", str(self._backend.config_file(stack))]  # fmt: skip
             log = self._logs / f"pulumi-{stack}.jsonl"
-            result = run(Run(stack, command, environment, self._station / "pulumi", log, secrets, deadline),
+            result = run(Run(stack, command, environment, self._station / "pulumi", log, secrets, seconds),
                          self._running, tell)  # fmt: skip
             if not result.ok:
                 # Its own lock only: every process of its session is dead by now.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
@@ -29,7 +30,15 @@ def show(report: Report, console: Console) -> None:
         console.print(_table("packets and requests", [row for row in rows if row.packets], packets=True))
     else:
         console.print("[yellow]no packet was sent: what passes and what is blocked was not looked at[/]")
-    every = list(report.findings())
+    show_findings(list(report.findings()), console)
+    for words in report.not_assessed:
+        console.print(f"[yellow]not assessed:[/] {escape(words)}")
+    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.durations.items())
+    console.print(f"[dim]{escape(spent)}[/]")
+
+
+def show_findings(every: Sequence[Finding], console: Console) -> None:
+    """Prints findings, each with its witness; also at the end of ``up``."""
     resting = Counter(finding.cause for finding in every)
     alike = Counter(_reason(finding) for finding in every)
     # Of those that follow from one that is shown, or are unknown for one and the same reason, the first stands for all.
@@ -38,10 +47,6 @@ def show(report: Report, console: Console) -> None:
         _finding(console, number, finding, resting[finding.check], alike[_reason(finding)] - 1)
     if len(findings) > SHOWN:
         console.print(f"{len(findings) - SHOWN} more findings: the evidence file and --json hold them all")
-    for words in report.not_assessed:
-        console.print(f"[yellow]not assessed:[/] {escape(words)}")
-    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.durations.items())
-    console.print(f"[dim]{escape(spent)}[/]")
 
 
 def _table(title: str, rows: list[Row], *, packets: bool) -> Table:

@@ -1,23 +1,30 @@
 """Closing: rule sets pushed to hosts at once, and the conntrack entries of what was closed deleted.
 
 Opening is the firewall role's work. Closing must not wait for a whole role run, and is always allowed; the file it
-writes is the one the role writes, so the role finds nothing to change afterwards.
+writes is the one the role writes, so the role finds nothing to change afterwards. What the kernel has loaded afterwards
+is read back: that a command ended well is no proof.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, summarize_address_range
+from typing import Any, Final
 
 from idc import render
 from idc.engine.hosts import Hosts
 from idc.errors import EngineError
 from idc.plan.types import Flow, Plan
 
+DEADLINE: Final = 30.0  # seconds for one host
+RULESET: Final = "/etc/idc/firewall/ruleset.nft"
+PERMITS: Final = ("flows", "host_in", "host_out")  # the sets of a host's table that let packets pass
+
 # On the host: check, swap, reload; then cut the connections that the new rules no longer allow.
 SCRIPT = r"""
-import json, os, subprocess, sys
+import json, os, re, subprocess, sys
 order = json.load(sys.stdin)
 target = "/etc/idc/firewall/ruleset.nft"
 changed = False
@@ -26,7 +33,7 @@ try:
         old = file.read()
 except FileNotFoundError:
     old = ""
-if old != order["ruleset"]:
+if order["ruleset"] is not None and old != order["ruleset"]:
     new = target + ".new"
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(order["ruleset"]); file.flush(); os.fsync(file.fileno())
@@ -48,27 +55,46 @@ if order["record"] and os.path.exists(record):
         with open(os.open(record + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(known, file); file.flush(); os.fsync(file.fileno())
         os.replace(record + ".new", record)
+cut = 0
 for words in order["cut"]:
-    subprocess.run(["conntrack", "-D", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(json.dumps({"changed": changed}))
+    done = subprocess.run(["conntrack", "-D", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    counted = re.search(r"(\d+) flow entries have been deleted", done.stderr)
+    cut += int(counted.group(1)) if counted else 0
+loaded = {}
+if order["read"]:
+    done = subprocess.run(["nft", "-j", "list", "table", "inet", "idc"], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("the table that should be loaded is not: " + done.stderr.strip())
+    for entry in json.loads(done.stdout)["nftables"]:
+        if entry.get("set", {}).get("name") in order["read"]:
+            loaded[entry["set"]["name"]] = entry["set"].get("elem", [])
+print(json.dumps({"changed": changed, "cut": cut, "loaded": loaded}))
 """
 
 
-def same_flow(flow: Flow) -> tuple[object, ...]:
-    """What makes two flows the same on the wire."""
-    return (flow.source.networks, flow.destination.networks, flow.protocol, flow.port)
+@dataclass(frozen=True)
+class Order:
+    """What one host is to load (nothing where ``plan`` is None), and which connections it is to end.
+
+    ``record``: digest of what its roles have opened before and after, where this is all that changes.
+    """
+
+    plan: Plan | None = None
+    cut: Sequence[Sequence[str]] = ()  # conntrack selections
+    record: tuple[str, str] | None = None
 
 
-def closed_flows(old: Plan | None, new: Plan) -> tuple[Flow, ...]:
-    """Flows of the old plan that the new one no longer has."""
-    if old is None:
-        return ()
-    kept = {same_flow(flow) for flow in new.flows}
-    return tuple(flow for flow in old.flows if same_flow(flow) not in kept)
+@dataclass(frozen=True)
+class Loaded:
+    """What a host has loaded. ``elements`` is what its sets let pass, as nft lists it; only where it was asked for."""
+
+    changed: bool
+    cut: int  # connections ended
+    elements: tuple[Any, ...] = ()
 
 
-def _cuts(flows: Iterable[Flow]) -> list[list[str]]:
-    """Conntrack selections (original direction) of the closed flows."""
+def of_flows(flows: Iterable[Flow]) -> list[list[str]]:
+    """Conntrack selections (original direction) of closed flows."""
     return [
         [
             "-f", "ipv4", "-p", flow.protocol, "--orig-src", str(source.network_address),
@@ -81,23 +107,35 @@ def _cuts(flows: Iterable[Flow]) -> list[list[str]]:
     ]  # fmt: skip
 
 
+def of_networks(networks: Iterable[IPv4Network]) -> list[list[str]]:
+    """Conntrack selections of every connection that begins or ends in these networks."""
+    return [
+        ["-f", "ipv4", f"--orig-{side}", str(network.network_address), f"--mask-{side}", str(network.netmask)]
+        for network in networks
+        for side in ("src", "dst")
+    ]
+
+
 def affected_hosts(flows: Iterable[Flow]) -> list[str]:
     """Hosts that filter the flows: on either side, and the edge that an egress leaves by. Sorted."""
     return sorted({host for flow in flows for host in flow.hosts})
 
 
-def push(
-    hosts: Hosts,
-    plan: Plan,
-    names: Sequence[str],
-    flows: Sequence[Flow],
-    cut: Sequence[Flow],
-    record: Mapping[str, tuple[str, str]] = MappingProxyType({}),
-) -> dict[str, bool]:
-    """Load on each named host the plan's rule set with just ``flows``, and cut what ``cut`` names.
+def rulesets(hosts: Hosts, names: Sequence[str]) -> dict[str, str | EngineError]:
+    """SHA-256 of the rule set that stands on each host. The engine is not asked: it may hang while packets pass."""
+    found: dict[str, str | EngineError] = {}
+    for name, answer in hosts.run_all(names, ["sha256sum", RULESET], deadline=DEADLINE).items():
+        if isinstance(answer, EngineError):
+            found[name] = answer
+        else:
+            found[name] = answer.text.partition(" ")[0]  # "" where there is no such file yet
+    return found
 
-    ``record``: per host the digest of what its roles have opened before and after, where this is all that changes.
-    Returns per host whether its rule set changed. Raises EngineError for the first host that refused.
+
+def push(hosts: Hosts, orders: Mapping[str, Order], *, read: bool = False) -> dict[str, Loaded | EngineError]:
+    """Have each host load its plan's rule set and end the connections; with ``read`` say what its kernel has loaded.
+
+    An error stands in place of a host that was not reached or refused.
     """
     answers = hosts.run_each(
         {
@@ -105,21 +143,57 @@ def push(
                 ["python3", "-c", SCRIPT],
                 json.dumps(
                     {
-                        "ruleset": render.firewall(plan, name, flows=tuple(flows)),
-                        "cut": _cuts(cut),
-                        "record": record.get(name),
+                        "ruleset": render.firewall(order.plan, name) if order.plan else None,
+                        "cut": order.cut,
+                        "record": order.record,
+                        "read": PERMITS if read else (),
                     }
                 ).encode(),
             )
-            for name in names
+            for name, order in orders.items()
         },
-        deadline=30.0,
+        deadline=DEADLINE,
     )
-    changed: dict[str, bool] = {}
+    found: dict[str, Loaded | EngineError] = {}
     for name, answer in answers.items():
         if isinstance(answer, EngineError):
-            raise answer
-        if not answer.ok:
-            raise EngineError(f"{name}: the flows could not be closed: {answer.words}", host=name)
-        changed[name] = bool(json.loads(answer.stdout)["changed"])
-    return changed
+            found[name] = answer
+        elif not answer.ok:
+            found[name] = EngineError(f"{name}: the flows could not be closed: {answer.words}", host=name)
+        else:
+            seen = json.loads(answer.stdout)
+            elements = tuple(element for kept in seen["loaded"].values() for element in kept)
+            found[name] = Loaded(bool(seen["changed"]), int(seen["cut"]), elements)
+    return found
+
+
+def still_open(elements: Iterable[Any], networks: Sequence[IPv4Network]) -> list[str]:
+    """Those elements of loaded sets that name an address of these networks, in words. Pure."""
+    return [
+        json.dumps(element)
+        for element in elements
+        if any(mine.overlaps(network) for network in _networks(element) for mine in networks)
+    ]
+
+
+def _networks(element: Any) -> Iterator[IPv4Network]:
+    """The addresses that an element of nft's JSON listing names, alone or as part of a concatenation.
+
+    Raises EngineError for a form that is not known: what cannot be read is not closed.
+    """
+    if isinstance(element, dict) and "concat" in element:
+        for part in element["concat"]:
+            yield from _networks(part)
+    elif isinstance(element, dict) and "elem" in element:
+        yield from _networks(element["elem"]["val"])
+    elif isinstance(element, dict) and "prefix" in element:
+        yield IPv4Network(f"{element['prefix']['addr']}/{element['prefix']['len']}")
+    elif isinstance(element, dict) and "range" in element:
+        first, last = element["range"]
+        if isinstance(first, str):  # else of ports
+            yield from summarize_address_range(IPv4Address(first), IPv4Address(last))
+    elif isinstance(element, str):
+        if element[:1].isdigit():  # else a protocol
+            yield IPv4Network(element)
+    elif not isinstance(element, int):
+        raise EngineError(f"an element of a set of a form that is not known: {json.dumps(element)}")

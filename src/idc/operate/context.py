@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,11 @@ from pathlib import Path
 from idc import model, plan
 from idc.engine import files, images
 from idc.engine.station import Station
-from idc.errors import RefusedError
+from idc.errors import InputError, RefusedError
 from idc.model import Declaration
-from idc.plan import codec
+from idc.operate import record
+from idc.operate.narrow import without
+from idc.operate.record import Record
 from idc.plan.lock import Lock
 from idc.plan.types import Plan
 
@@ -23,58 +24,55 @@ TWIN = "as-lab"  # file in the station of a centre whose every host is realised 
 
 @dataclass(frozen=True)
 class Work:
-    """One centre in one run. ``applied`` is None before the first `up` has finished."""
+    """One centre in one run. ``applied`` is None before the first `up` has finished.
+
+    ``plan`` and ``applied`` are without the tenants that are shut now; ``whole`` and ``recorded`` know nothing of that.
+    """
 
     folder: Path
     declaration: Declaration
     station: Station
     lock: Lock  # as it stands in the centre folder
     next_lock: Lock  # as it will stand when the plan is applied
+    whole: Plan
+    recorded: Record
     plan: Plan
     applied: Plan | None
     isolated: frozenset[str]
 
-    @property
-    def locks_folder(self) -> Path:
-        """Where the centre keeps what was allocated."""
-        return self.folder / "locks"
+    def with_isolated(self, isolated: frozenset[str]) -> Work:
+        """The same with these tenants shut."""
+        if isolated == self.isolated:
+            return self
+        known = dataclasses.replace(self.recorded, isolated=isolated)
+        plan = without(self.whole, isolated)
+        return dataclasses.replace(self, recorded=known, plan=plan, applied=known.standing, isolated=isolated)
 
     def record_allocation(self) -> None:
         """Write what was allocated, before anything is built on it; slots stay those that serve."""
         early = self.next_lock.with_slots_of(self.lock)
-        early.write(self.locks_folder)
+        early.write(self.folder / "locks")
         early.write(self.station.folder / "locks")
+
+    def record_opening(self) -> Work:
+        """The plan may stand in part from now on; returns the work that knows it."""
+        known = self.recorded
+        if self.whole == (known.opening[-1] if known.opening else known.applied):
+            return self
+        record.record_opening(self.station, self.whole)
+        opening = (*known.opening, self.whole)
+        return dataclasses.replace(self, recorded=dataclasses.replace(known, opening=opening))
 
     def record_applied(self) -> None:
         """The plan stands: write its lock, and the plan and the declaration's digest into the station."""
-        self.next_lock.write(self.locks_folder)
+        self.next_lock.write(self.folder / "locks")
         self.next_lock.write(self.station.folder / "locks")
-        self.station.record_applied(codec.dumps(self.plan), self.plan.declaration_digest, self.next_lock.serial)
-
-    def record_partial(self, plan: Plan) -> None:
-        """A plan that differs from the applied one only by what was closed or opened at once."""
-        files.write_atomic(self.station.folder / "applied" / "plan.json", codec.dumps(plan))
+        record.record_applied(self.station, self.whole, self.next_lock.serial)
 
 
 def centre_id(declaration: Declaration) -> str:
     """``reference.government-extranet``: the name of the station."""
     return f"{declaration.centre.centre}.{declaration.centre.fabric}"
-
-
-def isolated_tenants(station: Station | None) -> frozenset[str]:
-    """Tenants that `idc isolate` has shut."""
-    file = station.folder / "isolated.json" if station else None
-    if file is None or not file.exists():
-        return frozenset()
-    return frozenset(json.loads(file.read_text()))
-
-
-def applied_plan(station: Station | None) -> Plan | None:
-    """The plan that was last applied whole, or None."""
-    file = station.folder / "applied" / "plan.json" if station else None
-    if file is None or not file.exists():
-        return None
-    return codec.loads(file.read_text())
 
 
 def image_ids(station_images: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -97,25 +95,27 @@ def as_twin(declaration: Declaration) -> Declaration:
     return dataclasses.replace(declaration, centre=declaration.centre.model_copy(update={"hosts": hosts}))
 
 
-def load(folder: Path, *, ids: Mapping[str, str] | None = None, closing: bool = False) -> Work | DryWork:
-    """Load a centre and plan it; a DryWork where it has no station here.
+def load(folder: Path, *, ids: Mapping[str, str] | None = None, as_lab: bool = False) -> Work | DryWork:
+    """Load a centre and plan it; a DryWork where it has no station here. ``as_lab``: as it will be with one.
 
-    With ``closing`` a flow past its day is no error: what only closes is always allowed. Raises InputError for what is
-    wrong with the declaration, RefusedError for an older one or a vanished tenant.
+    Raises InputError for what is wrong with the declaration, RefusedError for an older one or a vanished tenant.
     """
-    declaration = model.load(folder, tolerate_expired=closing)
+    declaration = model.load(folder)
     station = Station.open(centre_id(declaration))
-    if station is not None and (station.folder / TWIN).exists():
+    if as_lab or (station is not None and (station.folder / TWIN).exists()):
         declaration = as_twin(declaration)
     lock = Lock.read(folder / "locks")
     if station is not None:
         station.check_not_older(declaration, lock)
-    isolated = isolated_tenants(station)
     today = datetime.datetime.now().astimezone().date()
-    made, next_lock = plan.make(declaration, lock, image_ids(ids), isolated=isolated, today=today)
+    whole, next_lock = plan.make(declaration, lock, image_ids(ids), today=today)
     if station is None:
-        return DryWork(folder, declaration, lock, next_lock, made)
-    return Work(folder, declaration, station, lock, next_lock, made, applied_plan(station), isolated)
+        return DryWork(folder, declaration, lock, next_lock, whole)
+    known = record.read(station)
+    shut = without(whole, known.isolated)
+    return Work(
+        folder, declaration, station, lock, next_lock, whole, known, shut, known.standing, known.isolated
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,52 @@ class DryWork:
     applied: None = None
 
 
-def need(folder: Path, *, ids: Mapping[str, str] | None = None, closing: bool = False) -> Work:
+def need(folder: Path, *, ids: Mapping[str, str] | None = None) -> Work:
     """The work on a centre that has been brought up before. Raises RefusedError where there is no station."""
-    work = load(folder, ids=ids, closing=closing)
+    work = load(folder, ids=ids)
     if isinstance(work, DryWork):
-        raise RefusedError(f"{folder} has never been brought up from here", hint=f"`idc up {folder}`")
+        raise _never(folder)
     return work
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A centre as it stands, by what its station has recorded: whatever its declaration says now, or cannot say."""
+
+    station: Station
+    plan: Plan  # without the tenants that are shut
+    finished: bool  # False: no `up` has come to its end yet, and the plan is the one that was being built
+    isolated: frozenset[str]
+    note: str = ""  # what of the declaration a person should know
+
+
+def as_applied(folder: Path) -> Standing:
+    """What stands in a centre that has been brought up. A declaration that is broken is a note, not an error.
+
+    Raises RefusedError where there is no station, and what ``load`` raises where nothing was recorded yet.
+    """
+    problem, digest = "", ""
+    try:
+        declaration = model.load(folder)
+        station = Station.open(centre_id(declaration))
+        digest = declaration.digest
+    except InputError as error:
+        first = error.problems[0]
+        problem = f"the declaration cannot be read now ({first.file}:{first.line}: {first.message})"
+        station = Station.find(folder)
+        if station is None:
+            raise
+    if station is None:
+        raise _never(folder)
+    known = record.read(station)
+    if not known.plans:
+        work = need(folder)
+        return Standing(station, work.plan, False, work.isolated)
+    newest = known.applied or known.plans[0]
+    if not problem and digest != newest.declaration_digest:
+        problem = "the declaration has changed since"
+    return Standing(station, without(newest, known.isolated), known.applied is not None, known.isolated, problem)
+
+
+def _never(folder: Path) -> RefusedError:
+    return RefusedError(f"{folder} has never been brought up from here", hint=f"`idc up {folder}`")

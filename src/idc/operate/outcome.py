@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from idc.errors import EngineError
-from idc.live.report import Report
+from idc.errors import EngineError, IdcError
+from idc.live.report import Finding, Report
 from idc.model.types import Visibility
 from idc.operate.progress import PhaseTime
-from idc.operate.up import UpResult
+from idc.operate.run import UpResult
 from idc.plan.types import Plan, Site
 
 
@@ -37,6 +37,7 @@ class CentreOutcome:
     browser_hint: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     phases: tuple[PhaseTime, ...] = ()
+    findings: tuple[Finding, ...] = ()  # of the verification, each with its witness
 
     def document(self) -> dict[str, object]:
         """For ``--json``."""
@@ -69,10 +70,8 @@ def of(result: UpResult, report: Report | None, phases: Sequence[PhaseTime]) -> 
     for site in plan.sites:
         if site.host in result.failed or f"tenant-{site.tenant}" in result.failed:
             state = "not reached"
-        elif site.tenant in isolated:
-            state = "shut by idc isolate"
         else:
-            state = "as planned" if report is None else report.site_state(site.ref)
+            state = site_state(report, site.ref, shut=site.tenant in isolated)
         rows.append(SiteRow(site.ref, state, address_of(plan, site), site.stage, ", ".join(site.audience)))
     nothing = result.changes == 0 and result.roles_changed == 0
     done = (
@@ -89,10 +88,19 @@ def of(result: UpResult, report: Report | None, phases: Sequence[PhaseTime]) -> 
         browser_hint=browser_hint(plan),
         failed=dict(result.failed),
         phases=tuple(phases),
+        findings=tuple(report.findings()) if report else (),
     )
 
 
-def failed(folder: Path, error: EngineError, phases: Sequence[PhaseTime]) -> CentreOutcome:
+def site_state(report: Report | None, ref: str, *, shut: bool) -> str:
+    """A site in a word: as it was seen. What was not looked at is not said to be as planned."""
+    seen = report.site_state(ref) if report else "not looked at"
+    if not shut:
+        return seen
+    return {"shut": "shut by idc isolate", "not looked at": "shut by idc isolate, not looked at"}.get(seen, seen)
+
+
+def failed(folder: Path, error: IdcError, phases: Sequence[PhaseTime]) -> CentreOutcome:
     """The outcome of a run that could not go on."""
-    who = error.host or str(folder)
+    who = (error.host if isinstance(error, EngineError) else "") or str(folder)
     return CentreOutcome(str(folder), False, "not finished", failed={who: error.render()}, phases=tuple(phases))

@@ -6,22 +6,37 @@ not run at all.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from idc import plan as planning
 from idc.engine import files, lab, limits, orphans
 from idc.engine.facts import HostFacts
 from idc.engine.hosts import Hosts
 from idc.engine.pulumi import PulumiRunner
+from idc.engine.pulumi_events import StackResult
+from idc.errors import EngineError
 from idc.operate.context import Work
 from idc.operate.progress import Progress
-from idc.plan.types import Slot
+from idc.plan.types import Plan, Slot
 
-DEADLINE_PING = 5.0  # seconds for an engine to answer before a stack runs on it
+DEADLINE_PING = 5.0  # seconds for an engine to answer
+DEADLINE_BUSY = 10.0  # seconds for one that other stacks run on at the same time
+DEADLINE_STACK = 300.0  # seconds for one stack, and for all of a kind together, beyond what each of them adds
+SECONDS_EACH = 20.0  # that a stack adds to the time for all: several times what it takes when it creates everything
 PARALLEL = 4  # stacks side by side; more only contend for two cores
+
+
+class Pings(Protocol):
+    """Whoever can say which engines do not answer: ``idc.engine.hosts.Hosts``."""
+
+    def ping_engines(self, names: Sequence[str], deadline: float) -> Mapping[str, EngineError]:
+        """The engines of these hosts that do not answer, each with its reason."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,16 @@ class Outcome:
     changes: int
     summary: str
     failed: Mapping[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def of(results: Sequence[StackResult], total: int, failed: Mapping[str, str]) -> Outcome:
+        """Of so many stacks, these ran and those failed."""
+        created = sum(result.created for result in results)
+        changed = sum(result.updated + result.replaced for result in results)
+        deleted = sum(result.deleted for result in results)
+        changes = created + changed + deleted
+        detail = f" ({created} created, {changed} changed, {deleted} deleted)" if changes else ""
+        return Outcome(changes, f"{total - len(failed)} of {total} stacks, {changes} changes{detail}", failed)
 
 
 def outgoing_slots(work: Work) -> dict[str, Slot]:
@@ -112,6 +137,20 @@ def unchanged(work: Work, name: str, facts: Mapping[str, HostFacts]) -> bool:
     return set(expected) <= set(facts)
 
 
+def unsure(name: str, facts: Mapping[str, HostFacts]) -> bool:
+    """True when a container of the stack runs without a good mark of its health check: it may never have served."""
+    return any(
+        container.labels.get("idc.stack") == name and container.health not in ("", "healthy")
+        for seen in facts.values()
+        for container in seen.containers
+    )
+
+
+def time_for(count: int) -> float:
+    """Seconds within which so many stacks must have run."""
+    return DEADLINE_STACK + count * SECONDS_EACH / PARALLEL
+
+
 def run(
     work: Work,
     runner: PulumiRunner,
@@ -120,17 +159,20 @@ def run(
     progress: Progress,
     *,
     outgoing: bool,
-    deadline: float,
+    lost: dict[str, str],
 ) -> Outcome:
     """Write the inputs, clear what a dead run left on the engines, and run the stacks side by side.
 
     A stack on an engine that does not answer is not run, or is reported with the host's name; the others go on.
+    ``lost`` remembers those engines for the whole of an `up`: host -> what was seen.
     """
-    total = len(names)
-    failed = _on_lost_engines(work, hosts, names)
-    names = [name for name in names if name not in failed]
+    engines = Engines(work.plan, hosts, lost)
+    engines.ask(names, DEADLINE_PING)
+    failed = {name: words for name in names if (words := engines.missing(name))}
     digests: dict[str, str] = {}
     for name in names:
+        if name in failed:
+            continue
         document = stack_input(work, name, outgoing=outgoing)
         digests[name] = _digest(stack_input(work, name))
         document["station"] = work.station.id
@@ -138,42 +180,83 @@ def run(
         for host, entry in document["hosts"].items():
             entry["docker_host"] = hosts.docker_host(host) if name != "lab" else "unix:///var/run/docker.sock"
         files.write_atomic(work.station.folder / "plans" / f"{name}.json", json.dumps(document, sort_keys=True))
-    orphans.clear(work.station, names, progress.step)
+
+    def clear(some: list[str]) -> None:
+        for name in some if len(some) == 1 else ():  # one by one: something has failed, and a hung engine costs time
+            engines.ask(some, DEADLINE_PING)
+            if words := engines.missing(name):
+                raise EngineError(words)
+        orphans.clear(work.station, some, progress.step)
+
+    failed |= each_or_all(clear, list(digests))
 
     def on_event(stack: str, operation: str, what: str) -> None:
         if words := readable(what):
             progress.step(f"{stack}: {operation} {words}")
 
-    results = runner.up(names, parallel=PARALLEL, deadline=deadline, on_event=on_event)
-    broken = [result.stack for result in results if not result.ok]
-    lost = _on_lost_engines(work, hosts, broken)
+    until, turns = time.monotonic() + time_for(len(names)), itertools.count(1)
+
+    def before(name: str) -> float:
+        progress.advance(next(turns), len(digests), name)
+        engines.ask([name], DEADLINE_BUSY)
+        if words := engines.missing(name):
+            raise EngineError(words)
+        left = until - time.monotonic()
+        if left <= 0:
+            raise EngineError("not run: the stacks before it took the time that all have; run the same command again")
+        return left
+
+    ready = [name for name in digests if name not in failed]
+    results = runner.up(ready, parallel=PARALLEL, deadline=DEADLINE_STACK, on_event=on_event, before=before)
+    engines.ask([result.stack for result in results if not result.ok], DEADLINE_PING)
+    for result in results:
+        if not result.ok:
+            error = result.error.removeprefix("error: ")
+            lost_words = engines.missing(result.stack)
+            failed[result.stack] = error if lost_words in error else f"{lost_words}; {error}"
     # What a stack that was ended has stranded goes now, where the engine answers; else the next run finds it.
-    orphans.clear(work.station, [name for name in broken if name not in lost], progress.step)
-    limits.enforce(work.station, [result.stack for result in results if result.ok])
-    created = updated = deleted = 0
-    for done, result in enumerate(results, 1):
-        progress.advance(done, total, result.stack)
-        if result.ok:
-            if not (outgoing and result.stack in with_outgoing(work)):
-                _record(work, {result.stack: digests[result.stack]})
-        else:
-            failed[result.stack] = "; ".join(filter(None, (lost.get(result.stack), result.error)))
-        created += result.created
-        updated += result.updated + result.replaced
-        deleted += result.deleted
-    changes = created + updated + deleted
-    words = [f"{total - len(failed)} of {total} stacks", f"{changes} changes"]
-    if changes:
-        words.append(f"({created} created, {updated} changed, {deleted} deleted)")
-    return Outcome(changes, " ".join([f"{words[0]}, {words[1]}", *words[2:]]), failed)
+    broken = [result.stack for result in results if not result.ok and not engines.missing(result.stack)]
+    for name, words in each_or_all(clear, broken).items():
+        failed[name] = f"{failed[name]}; {words}"
+    good = [result.stack for result in results if result.ok]
+    # A stack counts as applied only with its limits: else the next run would pass it over without them.
+    failed |= each_or_all(lambda some: limits.enforce(work.station, some), good)
+    later = with_outgoing(work) if outgoing else []
+    _record(work, {name: digests[name] for name in good if name not in failed and name not in later})
+    return Outcome.of(results, len(names), failed)
 
 
-def _on_lost_engines(work: Work, hosts: Hosts, names: Sequence[str]) -> dict[str, str]:
-    """Stacks of which an engine does not answer now: stack -> what it said, with the host's name."""
-    on = {name: work.plan.stack_by_name[name].hosts for name in names if name != "lab"}
-    lost = hosts.ping_engines(sorted({host for there in on.values() for host in there}), DEADLINE_PING)
-    return {
-        name: "; ".join(lost[host].message for host in there if host in lost)
-        for name, there in on.items()
-        if set(there) & set(lost)
-    }
+def each_or_all(action: Callable[[list[str]], object], names: Sequence[str]) -> dict[str, str]:
+    """Do something for all at once; where that fails, for each alone: name -> why, of those for which it cannot be."""
+    try:
+        if names:
+            action(list(names))
+        return {}
+    except EngineError as error:
+        if len(names) == 1:
+            return {names[0]: error.message}
+    failed: dict[str, str] = {}
+    for name in names:
+        failed |= each_or_all(action, [name])
+    return failed
+
+
+class Engines:
+    """Which engines do not answer. One that did not is not asked again in this run: each asking costs its deadline."""
+
+    def __init__(self, plan: Plan, hosts: Pings, lost: dict[str, str]) -> None:
+        self._plan, self._hosts, self._lost = plan, hosts, lost
+
+    def ask(self, stacks: Sequence[str], deadline: float) -> None:
+        """Ask the engines of these stacks that are not known to be lost, each once."""
+        unknown = sorted({host for stack in stacks for host in self._on(stack)} - set(self._lost))
+        if unknown:
+            answers = self._hosts.ping_engines(unknown, deadline)
+            self._lost.update({host: error.message for host, error in answers.items()})
+
+    def missing(self, stack: str) -> str:
+        """In words which engines of a stack do not answer, as far as they were asked; nothing when all do."""
+        return "; ".join(self._lost[host] for host in self._on(stack) if host in self._lost)
+
+    def _on(self, stack: str) -> Sequence[str]:
+        return () if stack == "lab" else self._plan.stack_by_name[stack].hosts

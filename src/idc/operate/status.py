@@ -1,20 +1,27 @@
-"""Each host and site as it is now: one call a host, one request a site."""
+"""Each host and site as it is now: one call a host, one request a site. Held against what was applied."""
 
 from __future__ import annotations
 
-import http.client
-import json
-import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from idc.engine import facts as live_facts
+from idc.engine import history
 from idc.engine.facts import HostFacts
-from idc.engine.hosts import Hosts
+from idc.engine.hosts import Completed, Hosts
+from idc.errors import EngineError
+from idc.live.load import Answer, ask
 from idc.model.units import format_bytes
-from idc.operate.context import Work
+from idc.operate import table
+from idc.operate.context import Standing
 from idc.operate.outcome import address_of
 from idc.plan.types import Plan, Site
+
+SHUT: Final = "shut by idc isolate"
+REFUSED: Final = (404, 421)  # what an edge answers for a name that it does not have
+DEADLINE_CONNECT: Final = 20.0
 
 
 @dataclass(frozen=True)
@@ -24,14 +31,20 @@ class HostStatus:
     name: str
     location: str
     state: str  # "answers", "does not answer"
-    firewall: str
+    firewall: str  # "stands", or what does not
     containers: str  # "3 of 3 run"
     memory: str
+    down: tuple[str, ...] = ()  # planned containers that do not run, or whose health check says no
+
+    @property
+    def ok(self) -> bool:
+        """True when it answers, its rules are loaded and all that it is to run runs."""
+        return self.state == "answers" and self.firewall == table.STANDS and not self.down
 
 
 @dataclass(frozen=True)
 class SiteStatus:
-    """One site. ``answers`` is what a client was told: "200 in 4 ms", "no answer", "not asked"."""
+    """One site. ``answers`` is what a client was told: "200 in 4 ms", "no answer"."""
 
     ref: str
     state: str
@@ -48,97 +61,99 @@ class CentreStatus:
     applied: str
     hosts: tuple[HostStatus, ...]
     sites: tuple[SiteStatus, ...]
+    note: str = ""  # what of the declaration a person should know; no fault of what runs
 
     @property
     def ok(self) -> bool:
-        """True when every host answers and every site is as it should be."""
-        good = {"serving", "shut by idc isolate"}
-        return all(h.state == "answers" and h.firewall == "stands" for h in self.hosts) and all(
-            s.state in good for s in self.sites
-        )
+        """True when every host and every site is as it should be."""
+        return all(host.ok for host in self.hosts) and all(site.state in ("serving", SHUT) for site in self.sites)
 
     def document(self) -> dict[str, object]:
         """For ``--json``."""
         return {"ok": self.ok, **asdict(self)}
 
 
-def ask(plan: Plan, site: Site, timeout: float = 5.0) -> tuple[int, float]:
-    """One request for the site's first page through its listener: HTTP status (0 without an answer) and seconds."""
-    listener = next((entry for entry in plan.listeners if entry.visibility is site.visibility), None)
-    if listener is None:
-        return 0, 0.0
-    began = time.monotonic()
-    connection = http.client.HTTPConnection(str(listener.address), listener.port, timeout=timeout)
-    try:
-        connection.request("GET", "/", headers={"Host": site.names[0], "User-Agent": "idc-status"})
-        return connection.getresponse().status, time.monotonic() - began
-    except (OSError, http.client.HTTPException):
-        return 0, time.monotonic() - began
-    finally:
-        connection.close()
-
-
-def look(work: Work) -> CentreStatus:
+def look(standing: Standing) -> CentreStatus:
     """Connect, ask each host once, and each site once."""
-    plan = work.applied or work.plan
-    hosts = Hosts(work.station, plan)
+    plan, names = standing.plan, [host.name for host in standing.plan.hosts]
+    hosts = Hosts(standing.station, plan)
     try:
-        lost = hosts.connect([host.name for host in plan.hosts], 20.0)
-        answers = live_facts.collect(hosts, [host.name for host in plan.hosts if host.name not in lost])
+        lost = hosts.connect(names, DEADLINE_CONNECT)
+        reached = [name for name in names if name not in lost]
+        facts = {name: seen for name, seen in live_facts.collect(hosts, reached).items() if isinstance(seen, HostFacts)}
+        tables = hosts.run_all(reached, ["nft", "-j", "list", "table", "inet", "idc"])
     finally:
         hosts.close()
-    facts = {name: seen for name, seen in answers.items() if isinstance(seen, HostFacts)}
     with ThreadPoolExecutor(max_workers=8) as pool:
-        requests = dict(
-            zip((s.ref for s in plan.sites), pool.map(lambda site: ask(plan, site), plan.sites), strict=True)
-        )
-    isolated = {tenant.id for tenant in plan.tenants if tenant.isolated} | work.isolated
+        asked = pool.map(lambda site: _ask(plan, site), plan.sites)
+        answers = dict(zip((site.ref for site in plan.sites), asked, strict=True))
     return CentreStatus(
         id=plan.id,
-        applied=_applied(work),
-        hosts=tuple(_host(plan, host.name, facts.get(host.name)) for host in plan.hosts),
-        sites=tuple(
-            _site(plan, site, facts.get(site.host), requests[site.ref], site.tenant in isolated) for site in plan.sites
-        ),
+        applied=_applied(standing),
+        hosts=tuple(host_status(plan, name, facts.get(name), tables.get(name)) for name in names),
+        sites=tuple(site_status(plan, site, facts, answers[site.ref], standing.isolated) for site in plan.sites),
+        note=standing.note,
     )
 
 
-def _applied(work: Work) -> str:
-    file = work.station.folder / "applied" / "history.json"
-    if work.applied is None or not file.exists():
+def _ask(plan: Plan, site: Site) -> Answer:
+    """One request for the site's first page through its listener."""
+    listener = next((entry for entry in plan.listeners if entry.visibility is site.visibility), None)
+    if listener is None:
+        return Answer(0, 0.0, "it has no listener")
+    return ask(f"http://{listener.address}:{listener.port}/", site.names[0])
+
+
+def _applied(standing: Standing) -> str:
+    known = history.read(standing.station.folder)
+    if not standing.finished or not known:
         return "never finished: `idc up` goes on where it stopped"
-    last = json.loads(file.read_text())[-1]
-    changed = (
-        "" if work.applied.declaration_digest == work.plan.declaration_digest else "; the declaration has changed since"
-    )
-    return f"{last['time']} (serial {last['serial']}){changed}"
+    return f"{known[-1].time} (serial {known[-1].serial})"
 
 
-def _host(plan: Plan, name: str, facts: HostFacts | None) -> HostStatus:
+def host_status(plan: Plan, name: str, facts: HostFacts | None, listing: Completed | EngineError | None) -> HostStatus:
+    """One host, by what it has reported and what its kernel has loaded. Pure."""
     host = plan.host_by_name[name]
     planned = list(plan.on(name))
     memory = f"{format_bytes(sum(c.memory for c in planned))} of {format_bytes(host.memory)}"
     if facts is None:
         return HostStatus(name, host.location, "does not answer", "unknown", "unknown", memory)
-    running = {c.name for c in facts.containers if c.running}
-    up = sum(1 for container in planned if container.docker_name() in running)
-    firewall = "stands" if facts.units.get("idc-firewall") == "active" else "does not stand"
-    return HostStatus(name, host.location, "answers", firewall, f"{up} of {len(planned)} run", memory)
-
-
-def _site(plan: Plan, site: Site, facts: HostFacts | None, request: tuple[int, float], isolated: bool) -> SiteStatus:
-    code, seconds = request
-    answers = f"{code} in {seconds * 1000:.0f} ms" if code else "no answer"
-    container = plan.container_by_name[site.container]
-    fact = next((c for c in facts.containers if c.name == container.docker_name()), None) if facts else None
-    if isolated:
-        state = "shut by idc isolate" if code != 200 else "open although isolated"
-    elif facts is None:
-        state = "host does not answer"
-    elif fact is None:
-        state = "its container is missing"
-    elif not fact.running or fact.health not in ("healthy", ""):
-        state = f"its container is {fact.health or 'stopped'}"
+    fine = {c.name for c in facts.containers if c.running and c.health != "unhealthy"}
+    down = tuple(sorted({c.docker_name() for c in planned} - fine))
+    if facts.units.get("idc-firewall") != "active":
+        firewall = "does not stand"
+    elif isinstance(listing, Completed):
+        firewall = table.state(plan, name, listing.text) if listing.ok else "its table is not loaded"
     else:
-        state = "serving" if code == 200 else "does not answer"
-    return SiteStatus(site.ref, state, site.host, answers, address_of(plan, site))
+        firewall = "unknown"
+    containers = f"{len(planned) - len(down)} of {len(planned)} run"
+    return HostStatus(name, host.location, "answers", firewall, containers, memory, down)
+
+
+def site_status(
+    plan: Plan, site: Site, facts: Mapping[str, HostFacts], answer: Answer, isolated: frozenset[str]
+) -> SiteStatus:
+    """One site, by its container and by what a client was told. Pure."""
+    words = f"{answer.status} in {answer.seconds * 1000:.0f} ms" if answer.status else "no answer"
+    shut = site.tenant in isolated
+    state = _shut_state(answer) if shut else _open_state(plan, site, facts.get(site.host), answer)
+    return SiteStatus(site.ref, state, site.host, words, address_of(plan, site))
+
+
+def _shut_state(answer: Answer) -> str:
+    """Shut is what a living edge refuses for want of the name; any other answer shows that it still has it."""
+    if answer.status in REFUSED:
+        return SHUT
+    return "open although isolated" if answer.status else "isolated, but the edge does not answer: not seen to be shut"
+
+
+def _open_state(plan: Plan, site: Site, facts: HostFacts | None, answer: Answer) -> str:
+    if facts is None:
+        return "host does not answer"
+    container = plan.container_by_name[site.container]
+    fact = next((c for c in facts.containers if c.name == container.docker_name()), None)
+    if fact is None:
+        return "its container is missing"
+    if not fact.running or fact.health not in ("healthy", ""):
+        return f"its container is {fact.health if fact.running else 'stopped'}"
+    return "serving" if answer.ok else "does not answer"

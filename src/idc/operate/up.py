@@ -8,38 +8,18 @@ not done again; whatever is interrupted goes on with the same command, because a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from idc.engine import facts as live_facts
 from idc.engine import files, folders, health, images, lab, machine, toolchain
-from idc.engine.ansible import converge
-from idc.engine.facts import HostFacts
-from idc.engine.hosts import Hosts
 from idc.engine.pulumi import PulumiRunner
 from idc.errors import EngineError, IdcError
-from idc.operate import closing, context, roles, serving, stacks
-from idc.operate.context import Work
-from idc.operate.progress import PhaseTime, Progress
+from idc.operate import closing, context, narrow, roles, serving, stacks, standing, takeover
+from idc.operate.closing import Order
+from idc.operate.progress import Progress
+from idc.operate.run import Run, UpResult
+from idc.plan.types import Plan
 
-DEADLINE_STACK = 300.0  # seconds for one run of all stacks of a kind
-DEADLINE_CONNECT = 60.0
-
-
-@dataclass
-class UpResult:
-    """What a run of `up` came to."""
-
-    work: Work
-    changes: int = 0  # Pulumi resources created, changed or deleted
-    roles_changed: int = 0  # Ansible tasks that changed something
-    failed: dict[str, str] = field(default_factory=dict)  # host or stack -> the engine's own words
-    phases: tuple[PhaseTime, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """True when everything that was declared has been done."""
-        return not self.failed
+DEADLINE_CONNECT = 60.0  # seconds
 
 
 def prepare(progress: Progress, *, lab_image: bool = True) -> tuple[toolchain.Toolchain, dict[str, str]]:
@@ -85,20 +65,13 @@ def up(
         ) as runner:
             for lock in runner.break_stranded_locks():
                 progress.step(f"a lock left behind by a run that died was broken: {lock}")
-            _Run(work, runner, progress, result, full).phases()
+            _Phases(runner, progress, result, full).phases()
         result.phases = tuple(progress.phases)
         return result
 
 
-class _Run:
-    """One run's state while it goes through the phases."""
-
-    def __init__(self, work: Work, runner: PulumiRunner, progress: Progress, result: UpResult, full: bool) -> None:
-        self.work, self.plan, self.old = work, work.plan, work.applied
-        self.runner, self.progress, self.result, self.full = runner, progress, result, full
-        self.hosts = Hosts(work.station, work.plan)
-        self.facts: dict[str, HostFacts] = {}
-        self.ran: set[str] = set()  # platform and tenant stacks that were run
+class _Phases(Run):
+    """The phases, in their order."""
 
     def phases(self) -> None:
         try:
@@ -119,8 +92,6 @@ class _Run:
                 self.work.record_applied()
         finally:
             self.hosts.close()
-
-    # -- the phases, in their order ---------------------------------------------------------------------------------
 
     def lab_hosts(self) -> None:
         if not any(host.is_lab for host in self.plan.hosts):
@@ -158,43 +129,66 @@ class _Run:
                 wanted = {c.image: c.image_id for c in self.plan.on(name)}
                 lacking = {image: id_ for image, id_ in wanted.items() if id_ not in self.facts[name].images}
                 if lacking:
-                    images.transfer(self.hosts.docker_host(name), lacking, self.progress.share)
-                    moved += len(lacking)
+                    try:
+                        images.transfer(self.hosts.docker_host(name), lacking, self.progress.share)
+                        moved += len(lacking)
+                    except EngineError as error:
+                        self._lose(name, error)
             self.progress.result(f"{moved} copied" if moved else "all present")
 
     def close(self) -> None:
-        """Before anything stops: the old plan without what the new one no longer allows."""
-        if self.old is None:
-            return
-        closed = closing.closed_flows(self.old, self.plan)
+        """Before anything stops: on each host what stands there, without what the plan no longer allows.
+
+        What stands is what was applied, and what runs that did not get to their end may have opened since.
+        """
+        self.result.work = self.work.record_opening()
+        known = self.work.recorded
+        closed = narrow.closed_flows((narrow.without(plan, known.isolated) for plan in known.plans), self.plan)
         if not closed:
             return
-        with self.progress.phase("flows closed"):
-            names = [name for name in closing.affected_hosts(closed) if name in self.facts]
-            kept = [flow for flow in self.old.flows if flow not in closed]
-            # The old plan's rules: an edge that is being replaced still serves from its old slot.
-            closing.push(self.hosts, self.old, names, kept, closed)
+        with self.progress.phase("flows closed"), self._pushing():
+            cut = closing.of_flows(closed)
+            names = [name for name in closing.affected_hosts(closed) if name in self._alive()]
+            orders = {
+                name: Order(narrow.narrowed(narrow.without(plan, self.work.isolated), self.plan), cut)
+                for name in names
+                if (plan := self._standing(name)) is not None
+            }
+            for name, loaded in closing.push(self.hosts, orders).items():
+                if isinstance(loaded, EngineError):
+                    self._lose(name, loaded)
             for flow in closed:
                 self.progress.step(f"closed {flow.id}")
-            self.progress.result(f"{len(closed)} on {len(names)} hosts")
+            self.progress.result(f"{len(closed)} on {len(orders)} hosts")
+
+    def _standing(self, host: str) -> Plan | None:
+        """The plan whose rules stand on a host, as it was seen when it was reached."""
+        known = self.work.recorded
+        return standing.on_host(known, host, self.facts[host].ruleset, (known.isolated, frozenset()))[0]
 
     def folders(self, *, with_content: bool) -> None:
         with self.progress.phase("content and vhosts" if with_content else "folders and secrets"):
-            changed = 0
-            for name in self._alive():
-                vhosts = (
-                    serving.vhosts(self.old, self.plan, self.result.failed)
-                    if with_content
-                    else folders.standing_vhosts(self.old, self.plan)
-                )
-                tree = folders.tree_for(
-                    self.plan, name, self.work.station, self.work.folder, with_content=with_content, vhosts=vhosts
-                )
-                try:
-                    changed += folders.sync(self.hosts, name, tree, deadline=60.0)
-                except EngineError as error:
-                    self._lose(name, error)
-            self.progress.result(f"changed on {changed} hosts" if changed else "unchanged")
+            changed: set[str] = set()
+            for _ in self._until_settled():
+                for name in self._alive():
+                    vhosts = (
+                        serving.vhosts(self.old, self.plan, self.result.failed)
+                        if with_content
+                        else folders.standing_vhosts(self.old, self.plan)
+                    )
+                    try:
+                        tree = folders.tree_for(
+                            self.plan, name, self.work.station, self.work.folder,
+                            with_content=with_content, vhosts=vhosts,
+                        )  # fmt: skip
+                        if folders.sync(self.hosts, name, tree, deadline=60.0):
+                            changed.add(name)
+                        if with_content:
+                            self.switched.add(name)
+                    except IdcError as error:
+                        self.switched.discard(name)
+                        self._lose(name, error)
+            self.progress.result(f"changed on {len(changed)} hosts" if changed else "unchanged")
 
     def revive(self) -> None:
         """Start planned containers that stand still: what they need (folders, flows) is there again by now."""
@@ -209,8 +203,11 @@ class _Run:
         with self.progress.phase("stopped containers started"):
             for host in sorted({host for host, _ in stopped}):
                 names = [container for where, container in stopped if where == host]
-                done = self.hosts.run(host, ["docker", "start", *names], deadline=60.0)
-                self.progress.step(f"{host}: started {', '.join(names)}" if done.ok else f"{host}: {done.words}")
+                try:
+                    done = self.hosts.run(host, ["docker", "start", *names], deadline=60.0)
+                    self.progress.step(f"{host}: started {', '.join(names)}" if done.ok else f"{host}: {done.words}")
+                except EngineError as error:
+                    self._lose(host, error)
             self._look()
             self.progress.result(str(len(stopped)))
 
@@ -228,6 +225,8 @@ class _Run:
             with self.progress.phase(title):
                 names = [stack.name for stack in self.plan.stacks if stack.kind == kind]
                 reachable = [name for name in names if self._stack_reachable(name)]
+                # What stands without a good mark is asked whether it serves: it may be a start that has failed before.
+                self.ran |= {name for name in reachable if stacks.unsure(name, self.facts)}
                 wanted = [name for name in reachable if self.full or not stacks.unchanged(self.work, name, self.facts)]
                 if not wanted:
                     self.progress.result(f"{len(names)} unchanged, 0 changes")
@@ -249,64 +248,21 @@ class _Run:
 
     def open(self) -> None:
         with self.progress.phase("flows opened, bandwidth"):
-            wanted = [
-                name for name in self._alive() if self.full or roles.open_needed(self.plan, name, self.facts[name])
-            ]
-            self._converge(wanted, ["open"])
+            for _ in self._until_settled():
+                wanted = [
+                    name for name in self._alive() if self.full or roles.open_needed(self.plan, name, self.facts[name])
+                ]
+                self._converge(wanted, ["open"])
+                self.opened = set(self._alive())
 
     def take_over(self) -> None:
         names = stacks.with_outgoing(self.work)
         if not names:
             return
         with self.progress.phase("outgoing containers removed"):
-            outcome = self._run_stacks([name for name in names if name not in self.result.failed])
-            self.progress.result(outcome.summary)
-
-    # -- helpers ----------------------------------------------------------------------------------------------------
-
-    def _alive(self) -> list[str]:
-        return [name for name in sorted(self.facts) if name not in self.result.failed]
-
-    def _lose(self, name: str, error: IdcError) -> None:
-        self.result.failed[name] = error.message
-        self.progress.step(f"{name}: {error.message}; the rest goes on")
-
-    def _look(self) -> None:
-        names = [host.name for host in self.plan.hosts if host.name not in self.result.failed]
-        for name, seen in live_facts.collect(self.hosts, names).items():
-            if isinstance(seen, HostFacts):
-                self.facts[name] = seen
-            else:
-                self._lose(name, seen)
-        if not self.facts:
-            raise EngineError(
-                "no host of the centre answers", hint="`idc status` shows each; `idc lab up` starts a lab"
+            back = takeover.held_back(
+                self.plan, names, switched=self.switched, opened=self.opened, failed=self.result.failed
             )
-
-    def _stack_reachable(self, name: str) -> bool:
-        stack = next(stack for stack in self.plan.stacks if stack.name == name)
-        missing = [host for host in stack.hosts if host in self.result.failed]
-        if missing:
-            self.result.failed[name] = f"not run: {', '.join(missing)} does not answer"
-        return not missing
-
-    def _converge(self, names: Sequence[str], tags: Sequence[str]) -> None:
-        if not names:
-            self.progress.result("unchanged, 0 tasks changed")
-            return
-        outcome = converge(self.work.station, self.plan, names, tags, self.progress.step)
-        changed = 0
-        for name, host in outcome.hosts.items():
-            changed += host.changed
-            if not host.ok:
-                self._lose(name, EngineError(host.error, host=name))
-        self.result.roles_changed += changed
-        self.progress.result(f"{len(names)} hosts, {changed} tasks changed")
-
-    def _run_stacks(self, names: Sequence[str], *, outgoing: bool = False) -> stacks.Outcome:
-        outcome = stacks.run(
-            self.work, self.runner, self.hosts, names, self.progress, outgoing=outgoing, deadline=DEADLINE_STACK
-        )
-        self.result.changes += outcome.changes
-        self.result.failed.update(outcome.failed)
-        return outcome
+            self.result.failed.update({name: why for name, why in back.items() if why})
+            outcome = self._run_stacks([name for name in names if name not in back])
+            self.progress.result(outcome.summary)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from idc.engine.hosts import Hosts
+from idc.engine.station import Station
 from idc.live.report import Report
 from idc.live.verify import run as verify_live
-from idc.operate.context import Work
 from idc.operate.progress import Progress
-from idc.operate.up import UpResult
+from idc.operate.run import UpResult
+from idc.plan.types import Plan
 
 DEADLINE_CONNECT = 30.0
 
 
-def run(work: Work, progress: Progress, *, packets: bool = True) -> Report:
-    """Snapshot, tests and (with ``packets``) probes; a host that does not answer is unknown, and unknown fails."""
-    plan = work.applied or work.plan  # what was applied is proven, not what may have been declared since
+def run(station: Station, plan: Plan, progress: Progress, *, packets: bool = True) -> Report:
+    """Snapshot, tests and (with ``packets``) probes; a host that does not answer is unknown, and unknown fails.
+
+    ``plan`` is the one that was applied: it is proven, not what may have been declared since.
+    """
     with progress.phase("verify"):
-        hosts = Hosts(work.station, plan)
+        hosts = Hosts(station, plan)
         try:
             for name, error in hosts.connect([host.name for host in plan.hosts], DEADLINE_CONNECT).items():
                 progress.step(f"{name}: {error.message}")
-            report = verify_live(work.station, hosts, plan, packets=packets, progress=progress.step)
+            report = verify_live(station, hosts, plan, packets=packets, progress=progress.step)
         finally:
             hosts.close()
         progress.result(report.headline())
@@ -31,4 +32,4 @@ def run(work: Work, progress: Progress, *, packets: bool = True) -> Report:
 
 def after_up(result: UpResult, progress: Progress) -> Report:
     """Verify what `up` has just built (or, where it could not finish, what it was building)."""
-    return run(dataclasses.replace(result.work, applied=result.work.plan), progress)
+    return run(result.work.station, result.work.plan, progress)

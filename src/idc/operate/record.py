@@ -1,0 +1,133 @@
+"""What the station remembers of a centre: the plan that was applied, plans that may stand in part, and who is shut.
+
+applied/plan.json         the plan that was last applied whole, with nobody shut
+applied/opening/NNNN.json plans of which something may be open since: of a run that works, died or did not get to its
+                          end, oldest first; they go once a plan is applied whole
+isolated.json             tenants that `idc isolate` has shut; goes before everything that a plan says
+isolated.lock             held for the moment in which that list is changed, and no longer: closing never waits
+push.lock                 held while rules or the edge's names are put on hosts, each time after the list was read again
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from idc.engine import files
+from idc.engine.station import Station
+from idc.errors import BusyError
+from idc.operate.narrow import without
+from idc.plan import codec
+from idc.plan.types import Plan
+
+_POLL_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Record:
+    """A station's memory in one moment. The plans are as they were made: with nobody shut."""
+
+    applied: Plan | None
+    opening: tuple[Plan, ...]  # oldest first
+    isolated: frozenset[str]
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """All plans that may stand, the newest first."""
+        return (*reversed(self.opening), *([self.applied] if self.applied else ()))
+
+    @property
+    def standing(self) -> Plan | None:
+        """What was applied, without those that are shut."""
+        return without(self.applied, self.isolated) if self.applied else None
+
+
+def read(station: Station) -> Record:
+    """Everything. Raises EngineError where a file is damaged."""
+    # In this order: a run that ends meanwhile writes the applied plan before it removes those that were opening.
+    opening = tuple(codec.loads(file.read_text()) for file in _opening_files(station))
+    file = _applied_file(station)
+    applied = codec.loads(file.read_text()) if file.exists() else None
+    return Record(applied, opening, isolated_tenants(station))
+
+
+def isolated_tenants(station: Station) -> frozenset[str]:
+    """Tenants that `idc isolate` has shut."""
+    file = station.folder / "isolated.json"
+    return frozenset(json.loads(file.read_text())) if file.exists() else frozenset()
+
+
+def set_isolated(station: Station, tenant: str, *, shut: bool) -> bool:
+    """Put a tenant on the list of those that are shut, or take it off; True when that changed anything."""
+    with _locked(station.folder / "isolated.lock", wait=10.0):
+        known = isolated_tenants(station)
+        wanted = known | {tenant} if shut else known - {tenant}
+        if wanted == known:
+            return False
+        files.write_atomic(station.folder / "isolated.json", json.dumps(sorted(wanted)))
+        return True
+
+
+def record_opening(station: Station, plan: Plan) -> None:
+    """Remember a plan before the first of its flows is opened: what a run that dies then leaves open is known."""
+    text, known = codec.dumps(plan), _opening_files(station)
+    if known and known[-1].read_text() == text:
+        return
+    number = int(known[-1].stem) + 1 if known else 1
+    files.write_atomic(station.folder / "applied" / "opening" / f"{number:04}.json", text)
+
+
+def record_applied(station: Station, plan: Plan, serial: int) -> None:
+    """The plan stands whole; ``serial`` is that of its locks. What was opening is settled."""
+    station.record_applied(codec.dumps(plan), plan.declaration_digest, serial)
+    for file in _opening_files(station):
+        file.unlink(missing_ok=True)
+
+
+def amend_applied(station: Station, plan: Plan) -> None:
+    """Replace the applied plan by one with less in it: nothing else was applied."""
+    files.write_atomic(_applied_file(station), codec.dumps(plan))
+
+
+@contextmanager
+def pushing(station: Station, wait: float) -> Iterator[None]:
+    """Put rules on hosts alone. Raises BusyError after ``wait`` seconds."""
+    with _locked(station.folder / "push.lock", wait):
+        yield
+
+
+def _applied_file(station: Station) -> Path:
+    return station.folder / "applied" / "plan.json"
+
+
+def _opening_files(station: Station) -> list[Path]:
+    return sorted((station.folder / "applied" / "opening").glob("[0-9]*.json"))
+
+
+@contextmanager
+def _locked(path: Path, wait: float) -> Iterator[None]:
+    """Hold a lock that the kernel frees when this process ends, however it ends."""
+    until = time.monotonic() + wait
+    with files.explained(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise BusyError(
+                        f"another idc is putting rules on hosts ({path})", hint="run the same command again"
+                    ) from None
+                time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
