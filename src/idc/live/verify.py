@@ -27,6 +27,7 @@ from idc.live.probe import Outcome, Verdict
 from idc.live.probes import choose, not_placed
 from idc.live.reach import HERE, Way
 from idc.live.report import Check, Report
+from idc.live.settle import settle
 from idc.live.take import Taken, take
 from idc.plan import codec
 from idc.plan.types import Plan
@@ -78,6 +79,7 @@ def run(
     lab = any(host.is_lab for host in plan.hosts)
     with spent("snapshots"):
         taken = take(hosts, plan, [*plan.host_by_name, *([HERE] if lab else [])])
+        taken = settle(plan, taken, lambda names: take(hosts, plan, names), progress=progress)
     read = {name: entry for name, entry in taken.items() if isinstance(entry, Taken)}
     lost = {name: entry.message for name, entry in taken.items() if isinstance(entry, EngineError)}
     progress(f"{len(read)} snapshots" + "".join(f"; {name or 'this machine'}: {words}" for name, words in lost.items()))
