@@ -21,7 +21,7 @@ _STYLE: Final = {Verdict.HELD: "green", Verdict.BROKEN: "bold red", Verdict.UNKN
 
 def show(report: Report, console: Console) -> None:
     """Prints it."""
-    style = "green" if report.ok else "bold red"
+    style = "green" if report.proven else "yellow" if report.ok else "bold red"
     console.print(f"[{style}]{escape(report.centre)}: {escape(report.headline())}[/]")
     rows = report.rows()
     console.print(_table("live state", [row for row in rows if not row.packets], packets=False))
@@ -38,7 +38,9 @@ def show(report: Report, console: Console) -> None:
         _finding(console, number, finding, resting[finding.check], alike[_reason(finding)] - 1)
     if len(findings) > SHOWN:
         console.print(f"{len(findings) - SHOWN} more findings: the evidence file and --json hold them all")
-    for words in report.not_assessed:
+    if again := report.again():
+        console.print(f"[yellow]{escape(again)}[/]")
+    for words in report.unassessed():
         console.print(f"[yellow]not assessed:[/] {escape(words)}")
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.durations.items())
     console.print(f"[dim]{escape(spent)}[/]")

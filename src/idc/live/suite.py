@@ -255,7 +255,6 @@ def main(folder: Path) -> int:
         "-p", "testinfra.plugin", "-p", "no:cacheprovider", "--noconftest",
         f"--rootdir={folder}", f"--confcutdir={folder}", "-c", str(folder / "pytest.ini"),
         *([f"--ssh-config={order['ssh_config']}"] if order["ssh_config"] else []),
-        *(["-k", order["only"]] if order["only"] else []),
     ]  # fmt: skip
     code = pytest.main(words, plugins=[plugin])
     beside = folder / "results.json.new"
