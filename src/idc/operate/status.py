@@ -137,7 +137,7 @@ def _site(plan: Plan, site: Site, facts: HostFacts | None, request: tuple[int, f
         state = "host does not answer"
     elif fact is None:
         state = "its container is missing"
-    elif not fact.running or fact.health not in ("healthy", ""):
+    elif not fact.running or fact.health not in ("healthy", "starting", ""):  # what is starting is asked, and answers
         state = f"its container is {fact.health or 'stopped'}"
     else:
         state = "serving" if code == 200 else "does not answer"
