@@ -71,7 +71,8 @@ def run(
 ) -> Report:
     """Verify a centre against its plan and leave the evidence in the station's folder.
 
-    ``packets=False`` sends nothing. ``extra`` are more test files or folders (a centre's own).
+    ``packets=False`` sends nothing. ``extra`` are folders of more tests (a centre's own), in which every
+    ``test_*.py`` must be readable as tests.
     """
     began, spent = datetime.now(UTC), _Spent()
     lab = any(host.is_lab for host in plan.hosts)
@@ -149,7 +150,8 @@ def _tests(
         folder = Path(name)
         names = [host.name for host in plan.hosts if host.name in read]
         context = {
-            "paths": [str(_copy_of_suite(folder)), *(str(path) for path in where)],
+            "paths": [str(_copy_of_suite(folder)), *(str(path) for path in where if any(path.rglob("test_*.py")))],
+            "own": [str(path) for path in where],
             "hosts": names,
             "ssh_config": str(station.ssh_config),
             "station": station.id,

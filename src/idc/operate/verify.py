@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from idc.engine.hosts import Hosts
 from idc.live.report import Report
@@ -15,18 +16,29 @@ DEADLINE_CONNECT = 30.0
 
 
 def run(work: Work, progress: Progress, *, packets: bool = True) -> Report:
-    """Snapshot, tests and (with ``packets``) probes; a host that does not answer is unknown, and unknown fails."""
+    """Snapshot, tests, the centre's own tests, and (with ``packets``) probes.
+
+    A host that does not answer is unknown, and unknown fails.
+    """
     plan = work.applied or work.plan  # what was applied is proven, not what may have been declared since
     with progress.phase("verify"):
         hosts = Hosts(work.station, plan)
         try:
             for name, error in hosts.connect([host.name for host in plan.hosts], DEADLINE_CONNECT).items():
                 progress.step(f"{name}: {error.message}")
-            report = verify_live(work.station, hosts, plan, packets=packets, progress=progress.step)
+            report = verify_live(
+                work.station, hosts, plan, packets=packets, progress=progress.step, extra=own_tests(work.folder)
+            )
         finally:
             hosts.close()
         progress.result(report.headline())
     return report
+
+
+def own_tests(centre_folder: Path) -> list[Path]:
+    """The folder of a centre's own tests, where it has one."""
+    folder = centre_folder / "tests"
+    return [folder] if folder.is_dir() else []
 
 
 def after_up(result: UpResult, progress: Progress) -> Report:
