@@ -15,6 +15,8 @@ from idc.plan import codec
 from idc.plan.types import Plan, Vhost
 from tests.live.conftest import LiveCentre
 
+HOSTS = ("edge-1", "web-1", "web-2")  # those with an engine's containers
+
 
 def plan_of(centre: LiveCentre) -> Plan:
     """The plan that stands: what was applied, without the tenants that are shut."""

@@ -11,11 +11,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.live.watched import Watched, watching
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,6 +56,7 @@ class LiveCentre:
 
     folder: Path
     stations: Path
+    first_up: Watched = field(default_factory=Watched)  # what was to be seen while it was brought up
 
     @property
     def environment(self) -> dict[str, str]:
@@ -104,6 +107,15 @@ class LiveCentre:
         return done.stdout.strip()
 
 
+NEW_TENANT = """\
+tenant: museum
+department: City Museum
+contacts: [{name: Desk, email: desk@museum.town.example}]
+sites: [{name: www, names: [museum.town.example], visibility: internet, audience: [citizen]}]
+quota: {cpus: 0.5, memory: 256MiB, disk: 1GiB, bandwidth: 5Mbit/s}
+"""
+
+
 def _copy(folder: Path) -> Path:
     target = folder / "centre"
     shutil.copytree(ROOT / "centres" / "small" / "extranet", target, ignore=shutil.ignore_patterns("locks"))
@@ -120,8 +132,20 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
     centre = LiveCentre(_copy(base), base / "stations")
     centre.idc("destroy", str(centre.folder), "--foreign").ok()
     try:
-        centre.idc("up", str(centre.folder), "--no-verify").ok()
-        yield centre
+        with watching(centre.stations) as seen:
+            run = centre.idc("up", str(centre.folder), "--no-verify")
+        seen.said = run.ok().out + run.err
+        yield replace(centre, first_up=seen)
     finally:
         ended = centre.idc("destroy", str(centre.folder), "--foreign")
     ended.ok()
+
+
+@pytest.fixture(scope="session")
+def museum(small: LiveCentre) -> Path:
+    """The file of a tenant that came after the first `up`, by whichever test asks first."""
+    file = small.folder / "tenants" / "museum.yaml"
+    if not file.exists():
+        file.write_text(NEW_TENANT)
+        small.up()
+    return file

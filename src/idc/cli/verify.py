@@ -32,5 +32,5 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             report.print(common.console())
     if args.json:
-        print_json({"ok": ok, "centres": documents})
+        print_json({"ok": ok, "packets": not args.passive, "centres": documents})
     return 0 if ok else 1

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -211,7 +212,9 @@ def take_over(container: str, draining: Path) -> None:
         time.sleep(DRAIN_SECONDS)
         master = inspect("container", container, ".State.Pid")
         old = serving(master)
-        run("docker", "kill", "--signal", "HUP", container)
+        # Not by the engine: it takes any signal that it sends for a stop by hand, and then `unless-stopped` leaves the
+        # container down when the host or the engine restarts.
+        os.kill(int(master), signal.SIGHUP)
         until = time.monotonic() + RELOAD_SECONDS
         while time.monotonic() < until:
             now = serving(master)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from idc.live.probe import CLOSED_PORT, SSH, Family
-from idc.plan.types import Container
+from idc.plan.types import Container, Plan
 
 if TYPE_CHECKING:
     from idc.live.probes import Chooser
 
 SPREAD: Final = 3  # neighbours that each container tries, of each kind
+
+Item = TypeVar("Item")
 
 
 def flows(chooser: Chooser) -> None:
@@ -47,7 +50,7 @@ def management(chooser: Chooser) -> None:
                                rule.protocol, rule.port, f"host rule: {rule.reason}", listen=True)  # fmt: skip
 
 
-def _turn(items: Sequence[Container], own: int, count: int = SPREAD) -> list[Container]:
+def _turn(items: Sequence[Item], own: int, count: int = SPREAD) -> list[Item]:
     """A few of many, beginning at another place for each asker, so that together they try all."""
     return [items[(own + step) % len(items)] for step in range(min(count, len(items)))]
 
@@ -73,7 +76,7 @@ def tenants(chooser: Chooser) -> None:
         for family, targets in (
             (Family.SAME_HOST, same),
             (Family.OTHER_HOST, other),
-            (Family.OWN_TENANT, _turn(own, number) if own else []),
+            (Family.OWN_TENANT, _turn(own, number)),
         ):
             for step, target in enumerate(targets):
                 chooser.between(family, source, target, "tcp", target.port, "no flow joins them")
@@ -103,15 +106,27 @@ def neighbours_of_flows(chooser: Chooser) -> None:
         back = f"only {flow.id} is declared, not its reverse"
         chooser.between(Family.REVERSE, target, source, "tcp", source.port, back)
         chooser.between(Family.REVERSE, target, source, "tcp", CLOSED_PORT, back)
+        chooser.between(Family.REVERSE, target, source, "udp", CLOSED_PORT, back)
+        chooser.between(Family.REVERSE, target, source, "icmp", 0, back)
+        if flow.protocol in ("tcp", "udp"):
+            chooser.from_service(Family.REVERSE, target, source, flow.protocol, flow.port, back)
         for listener in census.plan.listeners:
             if listener.container == source.name:
                 chooser.between(Family.REVERSE, target, source, "tcp", listener.target_port, back)
         only = f"only {flow.id} is declared"
-        name = chooser.id_of(Family.FLOW, census.place(source), target.address(), flow.protocol, flow.port)
-        good = (name,) if name in chooser.probes else ()
-        chooser.between(Family.WRONG_PORT, source, target, "tcp", CLOSED_PORT, only, controls=good)
-        chooser.between(Family.WRONG_PROTOCOL, source, target, "udp", flow.port, only, controls=good)
-        chooser.between(Family.WRONG_PROTOCOL, source, target, "icmp", 0, only, controls=good)
+        chooser.between(Family.WRONG_PORT, source, target, "tcp", CLOSED_PORT, only)
+        chooser.between(Family.WRONG_PROTOCOL, source, target, "udp", flow.port, only)
+        chooser.between(Family.WRONG_PROTOCOL, source, target, "icmp", 0, only)
+
+
+def _gateways(plan: Plan) -> dict[str, list[IPv4Address]]:
+    """Each host's own addresses on those of its segments that hold a container."""
+    found: dict[str, list[IPv4Address]] = defaultdict(list)
+    held = {container.segment for container in plan.containers}
+    for segment in plan.segments:
+        if segment.name in held:
+            found[segment.host].append(segment.gateway)
+    return found
 
 
 def hosts(chooser: Chooser) -> None:
@@ -119,6 +134,7 @@ def hosts(chooser: Chooser) -> None:
     census = chooser.census
     management_names = {host.name for host in census.management}
     plain = [host for host in census.plan.hosts if host.name not in management_names]
+    gateways = _gateways(census.plan)
     for number, source in enumerate(census.containers):
         place, own = census.place(source), census.host_place(source.host)
         gateway = census.plan.segment_by_name[source.segment].gateway
@@ -129,6 +145,8 @@ def hosts(chooser: Chooser) -> None:
         chooser.denies(Family.GATEWAY, place, own, gateway, "icmp", 0, why)
         address = census.plan.host_by_name[source.host].address
         chooser.denies(Family.GATEWAY, place, own, address, "tcp", SSH, why)
+        for beside in _turn([entry for entry in gateways[source.host] if entry != gateway], number, 1):
+            chooser.denies(Family.GATEWAY, place, own, beside, "tcp", SSH, f"{why}, by a neighbour's gateway either")
         others = [host for host in plain if host.name != source.host]
         for step in range(min(SPREAD, len(others))):
             host = others[(number + step) % len(others)]

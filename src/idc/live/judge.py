@@ -16,8 +16,10 @@ _NUMBERS: Final = {"tcp": 6, "http": 6, "udp": 17, "icmp": 1}
 
 
 def key_of(probe: Probe, shot: Shot) -> tuple[str, int, int]:
-    """How the watchers name this packet."""
+    """How the watchers name this packet. One from a service's port looks to them like an answer to its destination."""
     number = 58 if probe.protocol == "icmp" and probe.address.version == 6 else _NUMBERS[probe.protocol]
+    if probe.service_port:
+        return str(probe.address), number, shot.mark
     source = str(ip_address(shot.source.partition("%")[0])) if shot.source else ""
     return source, number, shot.mark
 
@@ -114,7 +116,8 @@ def judge(probes: list[Probe], shots: Mapping[str, Shot], seen: Seen) -> list[Ou
     for probe in probes:
         shot = shots.get(probe.id, Shot("error", "was not sent"))
         key = key_of(probe, shot)
-        hops, answers = _in_order(probe, seen.requests.get(key, ())), seen.answers.get(key, ())
+        sent, back = (seen.answers, seen.requests) if probe.service_port else (seen.requests, seen.answers)
+        hops, answers = _in_order(probe, sent.get(key, ())), back.get(key, ())
         details[probe.id] = shot, hops, answers
         first[probe.id] = (
             _must_pass(probe, shot, hops) if probe.passes else _must_be_blocked(probe, shot, hops, answers, seen)

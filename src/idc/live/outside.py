@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from idc.live.probes import Chooser
 
 GOOD: Final = tuple(range(200, 400))
-REFUSED: Final = (404, 421)
-SHUT: Final = (*REFUSED, 410, 503)
+REFUSED: Final = (421,)  # the edge's own word for a name that no site of a listener has; a site's own 404 is none
 OTHERS: Final[tuple[tuple[Protocol, int], ...]] = (("udp", CLOSED_PORT), ("icmp", 0))
 NOBODY: Final = "nobody.invalid"  # a name that no site can have (RFC 6761)
 
@@ -38,14 +37,30 @@ def sites(chooser: Chooser) -> None:
                 probe = chooser.passes(Family.SITE, person.place, destination, address, "http", listener.port,
                                        vhost.site, request=Request(name, "/", GOOD), more=f"/{name}")  # fmt: skip
                 chooser.sites.setdefault((person.place, name), probe)
-                chooser.sites.setdefault((person.place, ""), probe)
 
 
-def site_control(chooser: Chooser, visibility: Visibility, name: str = "") -> tuple[str, ...]:
-    """Id of a probe that shows a listener serving: that name's, or any."""
+def site_control(chooser: Chooser, visibility: Visibility, name: str) -> tuple[str, ...]:
+    """Id of a probe that shows a site serving by a name."""
     person = chooser.census.people.get(visibility)
     found = chooser.sites.get((person.place, name)) if person else None
     return (found,) if found else ()
+
+
+def refusals(chooser: Chooser) -> None:
+    """A name that nobody has is refused by the edge itself, on each listener and by each of its addresses."""
+    for _, person in sorted(chooser.census.people.items()):
+        for address in _addresses(person.listener):
+            edge_control(chooser, person, address)
+
+
+def edge_control(chooser: Chooser, person: Person, address: Address | None = None) -> tuple[str, ...]:
+    """Id of a probe that shows the edge alive behind a listener, whether or not any site is served there."""
+    census, listener = chooser.census, person.listener
+    edge = census.plan.container_by_name.get(listener.container)
+    name = chooser.passes(Family.REFUSAL, person.place, census.place(edge) if edge else None,
+                          address or listener.address, "http", listener.port, "no site has this name",
+                          request=Request(NOBODY, "/", REFUSED))  # fmt: skip
+    return (name,)
 
 
 def _by_hand(chooser: Chooser, person: Person, by: Address) -> tuple[str, ...]:
@@ -89,12 +104,11 @@ def insides(chooser: Chooser) -> None:
 def listeners(chooser: Chooser) -> None:
     """The citizen reaches no listener but the Internet's: not by another port, address or gateway."""
     census = chooser.census
-    person = census.people.get(Visibility.INTERNET)
-    fabric = census.listeners.get(Visibility.FABRIC)
-    if person is None or fabric is None:
+    person, employee = census.people.get(Visibility.INTERNET), census.people.get(Visibility.FABRIC)
+    if person is None or employee is None:
         return
-    by = person.listener.address
-    serving = site_control(chooser, Visibility.FABRIC)
+    fabric, by = employee.listener, person.listener.address
+    serving = edge_control(chooser, employee)
     controls = (*_by_hand(chooser, person, by), *serving)
     why = "the fabric's listener serves the fabric's side only"
     edge = census.plan.container_by_name[fabric.container]
@@ -104,14 +118,13 @@ def listeners(chooser: Chooser) -> None:
                        fabric.target_port, why, controls=controls)  # fmt: skip
     chooser.denies(Family.FABRIC_LISTENER, person.place, place, edge.address(), "tcp", fabric.target_port, why,
                    controls=controls, gateway=by)  # fmt: skip
-    if serving:  # that address is no container's: what stands behind it is shown by the employee's own request
-        to = census.host_place(fabric.host)
-        chooser.denies(Family.FABRIC_LISTENER, person.place, to, fabric.address, "tcp", fabric.port, why,
-                       controls=controls, gateway=by, translated=True)  # fmt: skip
+    # That address is no container's: what stands behind it is shown by the employee's own request.
+    chooser.denies(Family.FABRIC_LISTENER, person.place, census.host_place(fabric.host), fabric.address, "tcp",
+                   fabric.port, why, controls=controls, gateway=by, translated=True)  # fmt: skip
 
 
 def audiences(chooser: Chooser) -> None:
-    """A site for the fabric's users is refused on the Internet's listener; so is a name of nobody, everywhere."""
+    """A site for the fabric's users is refused on the Internet's listener, by whatever name it has."""
     census = chooser.census
     public = {name for v in census.plan.vhosts if v.visibility is Visibility.INTERNET for name in v.names}
     citizen = census.people.get(Visibility.INTERNET)
@@ -121,20 +134,17 @@ def audiences(chooser: Chooser) -> None:
                 for name in sorted(set(vhost.names) - public):
                     good = site_control(chooser, Visibility.FABRIC, name)
                     _refused(chooser, citizen, name, Family.AUDIENCE, f"{vhost.site} is for the fabric's users", good)
-    for visibility, person in sorted(census.people.items()):
-        if good := site_control(chooser, visibility):
-            _refused(chooser, person, NOBODY, Family.AUDIENCE, "no site has this name", good)
 
 
 def _refused(
-    chooser: Chooser, person: Person, name: str, family: Family, why: str, controls: tuple[str, ...],
-    statuses: tuple[int, ...] = REFUSED,
-) -> None:  # fmt: skip
+    chooser: Chooser, person: Person, name: str, family: Family, why: str, controls: tuple[str, ...] = ()
+) -> None:
     listener = person.listener
     to = chooser.census.host_place(listener.host)
     for address in _addresses(listener):
-        chooser.denies(family, person.place, to, address, "http", listener.port, why, controls=controls,
-                       request=Request(name, "/", statuses), translated=True)  # fmt: skip
+        chooser.denies(family, person.place, to, address, "http", listener.port, why,
+                       controls=(*edge_control(chooser, person, address), *controls),
+                       request=Request(name, "/", REFUSED), translated=True)  # fmt: skip
 
 
 def ipv6(chooser: Chooser) -> None:
@@ -147,7 +157,7 @@ def ipv6(chooser: Chooser) -> None:
             continue
         listener, to = person.listener, census.host_place(person.listener.host)
         why = f"from the {visibility} side only the listener can be reached, by IPv6 too"
-        good = site_control(chooser, visibility)
+        good = edge_control(chooser, person, by)
         hand = _by_hand(chooser, person, by)
         ports = {other.target_port for other in census.plan.listeners if other.host == listener.host} | {
             SSH,
@@ -175,10 +185,9 @@ def closed(chooser: Chooser) -> None:
     served = {(vhost.visibility, name) for vhost in census.plan.vhosts for name in vhost.names}
     for site in census.plan.sites:
         person = census.people.get(site.visibility)
-        good = site_control(chooser, site.visibility)
         for name in site.names:
             if person is not None and (site.visibility, name) not in served:
-                _refused(chooser, person, name, Family.SHUT, f"{site.ref} is shut", good, SHUT)
+                _refused(chooser, person, name, Family.SHUT, f"{site.ref} is shut")
     for target in census.containers:
         if target.tenant in census.closed:
             for edge in sorted(census.edges):

@@ -1,7 +1,7 @@
 """What a probe is: one packet or request with the answer that it must, or must not, have. Pure data.
 
-A probe that must be blocked names its *controls*: probes that show that its destination does answer whom it should.
-Silence from a dead destination proves nothing.
+A probe that must be blocked names its *controls*: probes that show that its destination does answer whom it should,
+from within itself, and where a flow uses the same path, over that path. Silence from a dead destination proves nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Family(StrEnum):
     SITE = "site by its name, from where it may be seen"
     MANAGEMENT = "management to a host"
     CONTROL = "positive control"
+    REFUSAL = "name that no site has, refused by the edge itself"
     SAME_HOST = "tenant to tenant, same host"
     OTHER_HOST = "tenant to tenant, other host"
     OWN_TENANT = "site to another site of its tenant, undeclared"
@@ -46,7 +47,7 @@ class Family(StrEnum):
     SHUT = "isolated or closed tenant"
 
 
-MUST_PASS: Final = frozenset({Family.FLOW, Family.SITE, Family.MANAGEMENT, Family.CONTROL})
+MUST_PASS: Final = frozenset({Family.FLOW, Family.SITE, Family.MANAGEMENT, Family.CONTROL, Family.REFUSAL})
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,20 @@ class Probe:
     gateway: Address | None = None  # the neighbour it is handed to, whatever the sender's routes say
     request: Request | None = None
     exit: str = ""  # host by whose outer interface it must be seen to leave: its destination is no part of the centre
+    # A packet made by hand from this port of the sender's, as if it were the service's answer; it goes to any port
+    # (``port`` is 0), and the watchers know it by that one.
+    service_port: int = 0
 
     @property
     def words(self) -> str:
         """The probe in words: from whom, to whom, by what."""
         what = "ping" if self.protocol == "icmp" else f"{self.protocol}/{self.port}"
+        if self.service_port:
+            what = f"{self.protocol}/any from its port {self.service_port}"
         if self.request:
             what = f"http for {self.request.host}"
         forged = f" as if from {self.forged}" if self.forged else ""
-        by = f" by the gateway {self.gateway}" if self.gateway and not self.forged else ""
+        by = f" by the gateway {self.gateway}" if self.gateway and not self.forged and not self.service_port else ""
         to = f"{self.destination.words} ({self.address})" if self.destination else str(self.address)
         return f"{self.source.words}{forged} -> {to} {what}{by}"
 
@@ -148,6 +154,7 @@ class Outcome:
     hops: tuple[Sight, ...] = ()
     answers: tuple[Sight, ...] = ()
     cause: str = ""  # id of the control that did not hold, where that is why it is unknown
+    tries: int = 1  # how often it was sent until it came out like this
 
 
 @dataclass(frozen=True)

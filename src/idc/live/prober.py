@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from idc.errors import EngineError
@@ -20,7 +21,7 @@ from idc.live.reach import Way, call, each
 from idc.plan.words import plural
 
 # idc.live.agent.wire.MARKS without its spare ones. Each sender counts its own; a forged address is no sender's alone,
-# so that probes that carry one share a count.
+# so that probes that carry one share a count, as do those whose mark is the port that they go to.
 MARKS: Final = range(61000, 63000)
 FORGED_MARKS: Final = range(63000, 64500)
 PASS_SECONDS: Final = 4.0
@@ -52,17 +53,24 @@ def run(
     outcomes: dict[str, Outcome] = {}
     lost: set[str] = set()  # machines that did not answer: no use in asking them again
     wanted = list(probes)
-    for patience in tries:
+    for number, patience in enumerate(tries, 1):
         for outcome in _fly(way, wanted, rename, patience, lost, progress):
             first = outcomes.get(outcome.probe.id)
-            if first is None or first.probe.passes or first.verdict is not Verdict.BROKEN:
-                outcomes[outcome.probe.id] = outcome
+            if first is None or not _stands(first, outcome):
+                outcomes[outcome.probe.id] = replace(outcome, tries=number)
         again = [o.probe for o in outcomes.values() if _worth_another_try(o, lost)]
         named = {control for probe in again for control in probe.controls} | {probe.id for probe in again}
         wanted = [probe for probe in probes if probe.id in named]
         if not wanted:
             break
     return [outcomes[probe.id] for probe in probes]
+
+
+def _stands(first: Outcome, now: Outcome) -> bool:
+    """Whether the earlier outcome is kept: what passed although it must not, and what held and does so again."""
+    if first.verdict is Verdict.BROKEN:
+        return not first.probe.passes
+    return first.verdict is now.verdict is Verdict.HELD
 
 
 def _worth_another_try(outcome: Outcome, lost: Set[str]) -> bool:
@@ -112,11 +120,11 @@ def rounds(probes: Sequence[Probe]) -> Iterator[list[Probe]]:
 
 
 def _counter(probe: Probe) -> Place | None:
-    return None if probe.forged else probe.source
+    return None if probe.forged or probe.service_port else probe.source
 
 
 def _marks(probe: Probe) -> range:
-    return FORGED_MARKS if probe.forged else MARKS
+    return FORGED_MARKS if _counter(probe) is None else MARKS
 
 
 def _round(way: Way, probes: list[Probe], rename: Rename, patience: float) -> tuple[dict[str, Shot], Seen]:
@@ -196,6 +204,8 @@ def _wishes(probes: list[Probe], rename: Rename, patience: float) -> dict[str, l
             wish["source"] = str(probe.forged)
         if probe.gateway:
             wish["gateway"] = str(probe.gateway)
+        if probe.service_port:
+            wish["service_port"] = probe.service_port
         if probe.request:
             wish |= {"host": probe.request.host, "path": probe.request.path}
         wishes[probe.source.machine].append(wish)

@@ -1,19 +1,18 @@
 """What a verification came to. A pass says how much was looked at, a failure carries its witness: never a bare yes.
 
-What could not be looked at is *unknown*, and unknown fails like a finding.
+What could not be looked at is *unknown*, and unknown fails like a finding. So is a class of packets that the plan has
+and of which none was sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 
 from idc.live.probe import MUST_PASS, Family, Outcome, Verdict
-
-NOT_APPLICABLE: Final = "not applicable"
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class Row:
     looked: int
     packets: bool
     must_pass: bool = False
+    name: str = ""  # of a class of packets: "OTHER_HOST"
 
     @property
     def verdict(self) -> Verdict:
@@ -80,17 +80,24 @@ class Report:
     durations: Mapping[str, float]  # seconds of each part
     snapshots: Mapping[str, str]  # host -> SHA-256 of what it was read as
     packets: bool  # False: probes were not asked for
+    demanded: frozenset[Family] = frozenset(Family)  # classes of which the plan has pairs: packets of each must be sent
+    absent: Mapping[Family, str] = field(default_factory=dict)  # the other classes, and why the plan has none of them
 
     # -- verdict -----------------------------------------------------------------------------------------------------
 
     @property
     def ok(self) -> bool:
-        """True when something was looked at and nothing was found or left unknown."""
+        """True when all that was asked for was looked at and nothing was found. Not yet a proof: see ``proven``."""
         return bool(self.checks) and not any(True for _ in self.findings())
+
+    @property
+    def proven(self) -> bool:
+        """True when live state holds *and* packets of every class that the plan has showed what passes and what not."""
+        return self.ok and self.packets
 
     def findings(self) -> Iterator[Finding]:
         """All that is broken, then all that is unknown."""
-        every = [*self._packet_findings(), *self._check_findings()]
+        every = [*self._packet_findings(), *self._unsent(), *self._check_findings()]
         yield from (finding for finding in every if finding.verdict is Verdict.BROKEN)
         yield from (finding for finding in every if finding.verdict is Verdict.UNKNOWN)
 
@@ -110,6 +117,13 @@ class Report:
                     cause=outcome.cause,
                 )
 
+    def _unsent(self) -> Iterator[Finding]:
+        sent = {outcome.probe.family for outcome in self.outcomes}
+        for family in Family:
+            if self.packets and family in self.demanded and family not in sent:
+                words = "no packet of this class was sent, although the plan has pairs of it"
+                yield Finding(f"classes/{family.name.lower()}", family.value, "", family.value, words, Verdict.UNKNOWN)
+
     def _check_findings(self) -> Iterator[Finding]:
         for check in self.checks:
             if check.verdict in (Verdict.BROKEN, Verdict.UNKNOWN):
@@ -128,8 +142,9 @@ class Report:
                 )
         for kind in Family:
             verdicts = [outcome.verdict for outcome in self.outcomes if outcome.probe.family is kind]
-            if verdicts:
-                rows.append(_row(kind.value, verdicts, len(verdicts), packets=True, must_pass=kind in MUST_PASS))
+            if verdicts or (self.packets and kind in self.demanded):
+                passes = kind in MUST_PASS
+                rows.append(_row(kind.value, verdicts, len(verdicts), packets=True, must_pass=passes, name=kind.name))
         return rows
 
     def site_state(self, ref: str) -> str:
@@ -151,7 +166,8 @@ class Report:
         unknown = sum(1 for finding in self.findings() if finding.verdict is Verdict.UNKNOWN)
         looked = sum(row.looked for row in self.rows() if not row.packets)
         sent = f"{len(self.outcomes)} packets and requests sent" if self.packets else "no packet sent"
-        verdict = "holds" if self.ok else f"{broken} findings, {unknown} unknown"
+        good = "holds" if self.packets else "live state holds, packets not looked at"
+        verdict = good if self.ok else f"{broken} findings, {unknown} unknown"
         return f"{verdict}: {looked} things looked at, {sent}"
 
     def summary_lines(self) -> list[str]:
@@ -169,36 +185,27 @@ class Report:
         held = sum(row.held for row in checks)
         total = sum(_total(row) for row in checks)
         lines.append(f"checks of live state: {held} of {total} hold, {looked} things looked at{_bad(checks)}")
-        lines += [f"not assessed: {words}" for words in self.not_assessed]
+        if again := self.again():
+            lines.append(again)
+        lines += [f"not assessed: {words}" for words in self.unassessed()]
         return lines
+
+    def unassessed(self) -> list[str]:
+        """What no verdict is given on, each with its reason: the classes without a pair in this plan among it."""
+        classes = [f"{family.value}: {words}" for family, words in self.absent.items()] if self.packets else []
+        return [*self.not_assessed, *classes]
+
+    def again(self) -> str:
+        """How many packets needed more than one try, in words; empty when none did."""
+        count = sum(1 for outcome in self.outcomes if outcome.tries > 1 and outcome.verdict is Verdict.HELD)
+        words = f"{count} of {len(self.outcomes)} packets and requests held only when they were sent again"
+        return words if count else ""
 
     def to_document(self) -> dict[str, Any]:
         """For ``--json`` and as evidence: everything that was looked at, each packet with its hops."""
-        return {
-            "format": 1,
-            "centre": self.centre,
-            "began": self.began,
-            "plan": self.plan,
-            "ok": self.ok,
-            "headline": self.headline(),
-            "not_assessed": list(self.not_assessed),
-            "durations": {name: round(seconds, 3) for name, seconds in self.durations.items()},
-            "snapshots": dict(self.snapshots),
-            "rows": [
-                {
-                    "family": row.family,
-                    "kind": "packets" if row.packets else "checks",
-                    "held": row.held,
-                    "broken": row.broken,
-                    "unknown": row.unknown,
-                    "looked": row.looked,
-                }
-                for row in self.rows()
-            ],
-            "findings": [_finding(finding) for finding in self.findings()],
-            "checks": [_check(check) for check in self.checks],
-            "packets": [_outcome(outcome) for outcome in self.outcomes],
-        }
+        from idc.live.document import document
+
+        return document(self)
 
     def print(self, console: Console) -> None:
         """The report for a terminal."""
@@ -207,9 +214,11 @@ class Report:
         show(self, console)
 
 
-def _row(family: str, verdicts: list[Verdict], looked: int, *, packets: bool, must_pass: bool = False) -> Row:
+def _row(
+    family: str, verdicts: list[Verdict], looked: int, *, packets: bool, must_pass: bool = False, name: str = ""
+) -> Row:
     held, broken, unknown = (verdicts.count(v) for v in (Verdict.HELD, Verdict.BROKEN, Verdict.UNKNOWN))
-    return Row(family, held, broken, unknown, looked, packets, must_pass)
+    return Row(family, held, broken, unknown, looked, packets, must_pass, name)
 
 
 def _total(row: Row) -> int:
@@ -219,56 +228,3 @@ def _total(row: Row) -> int:
 def _bad(rows: list[Row]) -> str:
     broken, unknown = sum(r.broken for r in rows), sum(r.unknown for r in rows)
     return "".join(f", {count} {word}" for count, word in ((broken, "BROKEN"), (unknown, "UNKNOWN")) if count)
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "check": finding.check,
-        "family": finding.family,
-        "host": finding.host,
-        "subject": finding.subject,
-        "words": finding.words,
-        "verdict": finding.verdict.value,
-        "control": finding.control,
-        "hops": list(finding.hops),
-        "cause": finding.cause,
-    }
-
-
-def _check(check: Check) -> dict[str, Any]:
-    return {
-        "id": check.id,
-        "family": check.family,
-        "title": check.title,
-        "host": check.host,
-        "verdict": check.verdict.value if check.verdict else NOT_APPLICABLE,
-        "looked": check.looked,
-        "words": check.words,
-        "findings": [{"subject": subject, "words": words} for subject, words in check.findings],
-        "control": check.control,
-        "seconds": check.seconds,
-    }
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    probe, shot = outcome.probe, outcome.shot
-    return {
-        "id": probe.id,
-        "family": probe.family.value,
-        "what": probe.words,
-        "stands_for": probe.stands_for,
-        "must": "pass" if probe.passes else "be blocked",
-        "verdict": outcome.verdict.value,
-        "words": outcome.words,
-        "source": shot.source,
-        "source_port": shot.mark,
-        "destination": str(probe.address),
-        "protocol": probe.protocol,
-        "port": probe.port,
-        "state": shot.state,
-        "status": shot.status,
-        "milliseconds": shot.milliseconds,
-        "controls": list(probe.controls),
-        "hops": [str(hop) for hop in outcome.hops],
-        "answers": [str(hop) for hop in outcome.answers],
-    }

@@ -22,7 +22,7 @@ _STYLE: Final = {Verdict.HELD: "green", Verdict.BROKEN: "bold red", Verdict.UNKN
 
 def show(report: Report, console: Console) -> None:
     """Prints it."""
-    style = "green" if report.ok else "bold red"
+    style = "green" if report.proven else "yellow" if report.ok else "bold red"
     console.print(f"[{style}]{escape(report.centre)}: {escape(report.headline())}[/]")
     rows = report.rows()
     console.print(_table("live state", [row for row in rows if not row.packets], packets=False))
@@ -31,7 +31,9 @@ def show(report: Report, console: Console) -> None:
     else:
         console.print("[yellow]no packet was sent: what passes and what is blocked was not looked at[/]")
     show_findings(list(report.findings()), console)
-    for words in report.not_assessed:
+    if again := report.again():
+        console.print(f"[yellow]{escape(again)}[/]")
+    for words in report.unassessed():
         console.print(f"[yellow]not assessed:[/] {escape(words)}")
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.durations.items())
     console.print(f"[dim]{escape(spent)}[/]")

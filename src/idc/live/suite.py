@@ -2,8 +2,9 @@
 
     python -m idc.live.suite FOLDER      FOLDER/context.json says what is looked at; FOLDER/results.json is written
 
-A test's docstring is its title, its module's the family. It gets ``plan``, ``snapshot`` (once a host), ``snapshots``,
-``this_machine`` and ``checks``, or testinfra's own ``host`` for a look at the real one.
+A test's docstring is its title, its module's the family, ``@control`` names the clause that it supports. It gets
+``plan``, ``snapshot`` (once a host), ``snapshots``, ``this_machine`` and ``checks``, or testinfra's own ``host`` for a
+look at the real one.
 What is skipped, cannot be read or breaks by itself is unknown: only what was looked at can hold.
 """
 
@@ -93,6 +94,7 @@ class Context:
     this_machine: Snapshot | None
     station: str
     files: Mapping[str, Mapping[str, str]]  # host -> path -> SHA-256 that it must have
+    own: tuple[Path, ...] = ()  # folders of the centre's own tests, whose ids begin with "centre/"
 
     @staticmethod
     def read(folder: Path) -> Context:
@@ -106,6 +108,7 @@ class Context:
             this_machine=parse.snapshot("this machine", machine) if machine else None,
             station=document["station"],
             files=document["files"],
+            own=tuple(Path(folder) for folder in document.get("own", ())),
         )
 
 
@@ -201,6 +204,8 @@ class Plugin:
         title = (getattr(function, "__doc__", None) or item.name).strip().splitlines()[0].rstrip(".")
         module = (getattr(getattr(item, "module", None), "__doc__", None) or item.path.stem).strip().splitlines()[0]
         name = f"{item.path.stem.removeprefix('test_')}/{item.name.removeprefix('test_')}"
+        if any(folder in item.path.parents for folder in self.context.own):
+            name = f"centre/{name}"
         entry = _entry(name, module.rstrip("."), title, host, verdict, 0, words)
         entry["looked"] = checks.looked if checks else int(verdict != "unknown")
         entry["findings"] = [list(found) for found in checks.found[:MOST_FINDINGS]] if checks else []
@@ -255,7 +260,6 @@ def main(folder: Path) -> int:
         "-p", "testinfra.plugin", "-p", "no:cacheprovider", "--noconftest",
         f"--rootdir={folder}", f"--confcutdir={folder}", "-c", str(folder / "pytest.ini"),
         *([f"--ssh-config={order['ssh_config']}"] if order["ssh_config"] else []),
-        *(["-k", order["only"]] if order["only"] else []),
     ]  # fmt: skip
     code = pytest.main(words, plugins=[plugin])
     beside = folder / "results.json.new"

@@ -27,6 +27,7 @@ from idc.live.probe import Outcome, Verdict
 from idc.live.probes import choose, not_placed
 from idc.live.reach import HERE, Way
 from idc.live.report import Check, Report
+from idc.live.settle import settle
 from idc.live.take import Taken, take
 from idc.plan import codec
 from idc.plan.types import Plan
@@ -67,28 +68,25 @@ def run(
     packets: bool = True,
     progress: Say = lambda _: None,
     extra: Sequence[Path] = (),
-    only: str = "",
 ) -> Report:
     """Verify a centre against its plan and leave the evidence in the station's folder.
 
-    ``packets=False`` sends nothing. ``extra`` are more test files or folders (a centre's own). ``only`` keeps probes
-    whose id and tests whose name contain it; such a report says that it is no whole one.
+    ``packets=False`` sends nothing. ``extra`` are folders of more tests (a centre's own), in which every
+    ``test_*.py`` must be readable as tests.
     """
     began, spent = datetime.now(UTC), _Spent()
     lab = any(host.is_lab for host in plan.hosts)
     with spent("snapshots"):
         taken = take(hosts, plan, [*plan.host_by_name, *([HERE] if lab else [])])
+        taken = settle(plan, taken, lambda names: take(hosts, plan, names), progress=progress)
     read = {name: entry for name, entry in taken.items() if isinstance(entry, Taken)}
     lost = {name: entry.message for name, entry in taken.items() if isinstance(entry, EngineError)}
     progress(f"{len(read)} snapshots" + "".join(f"; {name or 'this machine'}: {words}" for name, words in lost.items()))
-    probes = [probe for probe in choose(plan) if packets and only in probe.id]
-    if only:
-        named = {control for probe in probes for control in probe.controls}
-        probes += [probe for probe in choose(plan) if probe.id in named and probe not in probes]
+    chosen = choose(plan)
     with ThreadPoolExecutor(max_workers=1) as pool:
-        tests = pool.submit(_tests, station, plan, read, lost, extra, only, spent)
+        tests = pool.submit(_tests, station, plan, read, lost, extra, spent)
         with spent("packets"):
-            outcomes = prober.run(hosts, probes, progress=progress) if probes else []
+            outcomes = prober.run(hosts, chosen.probes, progress=progress) if packets else []
         checks = tests.result()
     report = Report(
         centre=plan.id,
@@ -96,10 +94,12 @@ def run(
         plan=codec.digest(plan),
         checks=tuple(checks),
         outcomes=tuple(outcomes),
-        not_assessed=tuple(_not_assessed(plan, packets, only)),
+        not_assessed=tuple(_not_assessed(plan, packets)),
         durations=spent.seconds,
         snapshots={name or "this machine": _digest(entry.document) for name, entry in sorted(read.items())},
         packets=packets,
+        demanded=chosen.demanded,
+        absent=chosen.absent,
     )
     _keep(station, report, read, began)
     progress(f"{len(report.checks)} tests, {_count(report.outcomes)}")
@@ -126,15 +126,13 @@ class _Spent:
             self.seconds[name] = time.monotonic() - began
 
 
-def _not_assessed(plan: Plan, packets: bool, only: str) -> Iterator[str]:
+def _not_assessed(plan: Plan, packets: bool) -> Iterator[str]:
     if any(host.is_lab for host in plan.hosts):
         yield "physical isolation from other fabrics: this is a lab, its hosts share one kernel with all else here"
     if packets:
         yield from not_placed(plan)
     else:
         yield "what passes and what is blocked: no packet was sent"
-    if only:
-        yield f"everything whose name does not contain {only!r}"
 
 
 # -- tests -----------------------------------------------------------------------------------------------------------
@@ -146,21 +144,20 @@ def _tests(
     read: Mapping[str, Taken],
     lost: Mapping[str, str],
     where: Sequence[Path],
-    only: str,
     spent: _Spent,
 ) -> list[Check]:
     with spent("tests"), tempfile.TemporaryDirectory(prefix="idc-verify-") as name:
         folder = Path(name)
         names = [host.name for host in plan.hosts if host.name in read]
         context = {
-            "paths": [str(_copy_of_suite(folder)), *(str(path) for path in where)],
+            "paths": [str(_copy_of_suite(folder)), *(str(path) for path in where if any(path.rglob("test_*.py")))],
+            "own": [str(path) for path in where],
             "hosts": names,
             "ssh_config": str(station.ssh_config),
             "station": station.id,
             "snapshots": {name: read[name].document for name in names},
             "unreachable": dict(lost),
             "this_machine": read[HERE].document if HERE in read else None,
-            "only": only,
             "files": {
                 host.name: {
                     path: hashlib.sha256(text.encode()).hexdigest()

@@ -154,6 +154,6 @@ def _open_state(plan: Plan, site: Site, facts: HostFacts | None, answer: Answer)
     fact = next((c for c in facts.containers if c.name == container.docker_name()), None)
     if fact is None:
         return "its container is missing"
-    if not fact.running or fact.health not in ("healthy", ""):
+    if not fact.running or fact.health not in ("healthy", "starting", ""):  # what is starting is asked, and answers
         return f"its container is {fact.health if fact.running else 'stopped'}"
     return "serving" if answer.ok else "does not answer"

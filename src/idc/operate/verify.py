@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from idc.engine.hosts import Hosts
 from idc.engine.station import Station
 from idc.live.report import Report
@@ -14,20 +16,27 @@ DEADLINE_CONNECT = 30.0
 
 
 def run(station: Station, plan: Plan, progress: Progress, *, packets: bool = True) -> Report:
-    """Snapshot, tests and (with ``packets``) probes; a host that does not answer is unknown, and unknown fails.
+    """Snapshot, tests, the centre's own tests, and (with ``packets``) probes.
 
-    ``plan`` is the one that was applied: it is proven, not what may have been declared since.
+    A host that does not answer is unknown, and unknown fails. ``plan`` is the one that was applied: it is proven, not
+    what may have been declared since.
     """
     with progress.phase("verify"):
         hosts = Hosts(station, plan)
         try:
             for name, error in hosts.connect([host.name for host in plan.hosts], DEADLINE_CONNECT).items():
                 progress.step(f"{name}: {error.message}")
-            report = verify_live(station, hosts, plan, packets=packets, progress=progress.step)
+            own = own_tests(station.centre_folder)
+            report = verify_live(station, hosts, plan, packets=packets, progress=progress.step, extra=own)
         finally:
             hosts.close()
         progress.result(report.headline())
     return report
+
+
+def own_tests(centre_folder: Path | None) -> list[Path]:
+    """The folder of a centre's own tests, where it has one."""
+    return [folder] if centre_folder and (folder := centre_folder / "tests").is_dir() else []
 
 
 def after_up(result: UpResult, progress: Progress) -> Report:

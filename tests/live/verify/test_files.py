@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from idc.live.snapshot import FileState, Snapshot
 from idc.live.suite import Checks, Context, control
+from idc.plan.edge import FOLDER_ON_HOST as EDGE
 from idc.plan.types import Plan
+from idc.render.edge import edge
 
 SECRETS = "/var/lib/idc/secrets"
 
@@ -55,3 +59,28 @@ def test_secrets_are_where_they_belong_and_nowhere_else(snapshot: Snapshot, plan
 def test_the_roles_have_left_their_record(snapshot: Snapshot, checks: Checks) -> None:
     """The roles recorded what they last converged to."""
     checks.that(snapshot.roles.value, "/var/lib/idc/roles.json", "is empty")
+
+
+@control("8.1.3.2 c")
+def test_the_edge_serves_the_planned_sites_and_no_others(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
+    """The edge's current folder holds exactly the vhosts and pages that the plan renders, and nginx was told of it."""
+    if not any(mount.source == EDGE for container in plan.on(snapshot.host) for mount in container.mounts):
+        checks.not_applicable("no edge is planned on this host")
+    below = snapshot.folders.value
+    current = below.get(f"{EDGE}/current", FileState(f"{EDGE}/current", "missing"))
+    release = current.target.removeprefix("releases/")
+    checks.that(current.kind == "link" and "/" not in release, current.path, f"is {current.kind}, a release is planned")
+    root = f"{EDGE}/releases/{release}/"
+    found = {path.removeprefix(root): state for path, state in below.items() if path.startswith(root)}
+    planned = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in edge(plan).items()}
+    checks.same("by the edge", {p for p, s in found.items() if s.kind != "folder"}, planned, kind="file")
+    for path in sorted(found.keys() & planned.keys()):
+        state = found[path]
+        same = state.kind == "file" and state.sha256 == planned[path]
+        checks.that(same, root + path, "is not as the plan renders it")
+    told = below.get(f"{EDGE}/releases/.taken-over", FileState("", "missing"))
+    taken = told.sha256 == hashlib.sha256(release.encode()).hexdigest()
+    checks.that(taken, f"{EDGE}/current", "was not taken over by nginx: it serves what it read before")
+    known = {f"{EDGE}/{name}" for name in ("current", "draining", "releases")}
+    for path in sorted(path for path in below if path.rpartition("/")[0] == EDGE and path not in known):
+        checks.that(False, path, "is there and nobody declared it")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_interface, ip_network
+
 from idc.live.snapshot import ContainerState, Snapshot
 from idc.live.suite import Checks, control
 from idc.plan.labs import lab_input
 from idc.plan.types import Plan
 
 CENTRE = "idc.centre"
+BRIDGE = "com.docker.network.bridge.name"
 
 
 def _need_lab(plan: Plan, checks: Checks) -> None:
@@ -43,36 +46,79 @@ def test_lab_hosts_are_on_their_own_networks_only(this_machine: Snapshot, plan: 
 
 @control("8.1.2.1 d")
 def test_nothing_is_shared_with_another_centre(this_machine: Snapshot, plan: Plan, checks: Checks) -> None:
-    """No network, volume, namespace, bridge or address range in common with any other centre or container here."""
+    """No network, volume or namespace in common with any other container here, and none with this machine."""
     _need_lab(plan, checks)
     engine = this_machine.engine.value
     own = _own(plan, this_machine)
-    own_names = {entry.name for entry in own}
-    own_networks = {entry.name for entry in engine.networks if entry.labels.get(CENTRE) == plan.id}
-    own_volumes = {entry.name for entry in engine.volumes if entry.labels.get(CENTRE) == plan.id}
+    names = {word for entry in own for word in (entry.name, entry.id)}
+    networks = {entry.name for entry in engine.networks if entry.labels.get(CENTRE) == plan.id}
+    volumes = {entry.name for entry in engine.volumes if entry.labels.get(CENTRE) == plan.id}
     checks.that(own, "lab hosts", "are not on this machine")
     for state in engine.containers:
-        if state.name in own_names:
-            foreign = {entry.network for entry in state.networks} - own_networks - {"none"}
-            checks.that(not foreign, f"container {state.name}", f"is also on {', '.join(sorted(foreign))}")
-            volumes = {mount.source for mount in state.mounts if mount.kind == "volume"} - own_volumes
-            checks.that(not volumes, f"container {state.name}", f"uses {', '.join(sorted(volumes))}")
+        subject = f"container {state.name}"
+        on = {entry.network for entry in state.networks} - {"none"}
+        used = {mount.source for mount in state.mounts if mount.kind == "volume"}
+        joined = [(kind, mode) for kind, mode in _namespaces(state) if mode.startswith("container:")]
+        if state.name in names:
+            checks.that(on <= networks, subject, f"is also on {', '.join(sorted(on - networks))}")
+            checks.that(used <= volumes, subject, f"uses {', '.join(sorted(used - volumes))}")
+            joined += [(kind, mode) for kind, mode in _namespaces(state) if mode in ("host", "shareable")]
+            checks.that(not joined, subject, f"shares a namespace: {_told(joined)}")
+        else:
+            checks.that(not on & networks, subject, f"of another owner is on {', '.join(sorted(on & networks))}")
+            checks.that(not used & volumes, subject, f"of another owner uses {', '.join(sorted(used & volumes))}")
+            guest = [(kind, mode) for kind, mode in joined if mode.removeprefix("container:") in names]
+            checks.that(not guest, subject, f"of another owner shares a namespace: {_told(guest)}")
+
+
+def _namespaces(state: ContainerState) -> list[tuple[str, str]]:
+    return [
+        ("network", state.network_mode), ("ipc", state.ipc_mode), ("pid", state.pid_mode), ("uts", state.uts_mode),
+    ]  # fmt: skip
+
+
+def _told(modes: list[tuple[str, str]]) -> str:
+    return ", ".join(f"{kind} {mode}" for kind, mode in modes)
+
+
+@control("8.1.2.1 d")
+def test_no_bridge_or_address_range_is_anothers_too(this_machine: Snapshot, plan: Plan, checks: Checks) -> None:
+    """The lab's networks are the planned ones, and no other network here has a bridge or an address range of theirs."""
+    _need_lab(plan, checks)
+    engine = this_machine.engine.value
+    planned = {entry["name"]: entry for entry in lab_input(plan)["networks"]}
+    own = {entry.name: entry for entry in engine.networks if entry.labels.get(CENTRE) == plan.id}
+    checks.same("on this machine", own, planned, kind="network")
+    links = {link.name: link for link in this_machine.links.value}
+    for name in sorted(own.keys() & planned.keys()):
+        subject, state, entry = f"network {name}", own[name], planned[name]
+        checks.equal(subject, "its bridge", state.options.get(BRIDGE), entry["bridge"])
+        ranges = {entry["subnet"], *([entry["subnet6"]] if entry["subnet6"] else [])}
+        checks.equal(subject, "its address ranges", {subnet for subnet, _ in state.subnets}, ranges)
+        link = links.get(entry["bridge"])
+        checks.that(link and link.kind == "bridge", subject, f"has no bridge {entry['bridge']} on this machine")
+        guests = sorted(n for n, port in links.items() if port.master == entry["bridge"] and port.kind != "veth")
+        checks.that(not guests, subject, f"has {', '.join(guests)} on its bridge: a way out of the lab")
+    for other in engine.networks:
+        if other.name in own:
             continue
-        common = {entry.network for entry in state.networks} & own_networks
-        checks.that(not common, f"container {state.name}", f"of another owner is on {', '.join(sorted(common))}")
-        used = {mount.source for mount in state.mounts if mount.kind == "volume"} & own_volumes
-        checks.that(not used, f"container {state.name}", f"of another owner uses {', '.join(sorted(used))}")
-        ids = {entry.id: entry.name for entry in own}
-        joined = state.network_mode.removeprefix("container:")
-        checks.that(joined not in ids and joined not in own_names, f"container {state.name}", "shares a namespace")
+        subject = f"network {other.name}"
+        bridges = {entry["bridge"] for entry in planned.values()} & {other.options.get(BRIDGE)}
+        checks.that(not bridges, subject, f"of another owner is the bridge {', '.join(map(str, bridges))}")
+        for subnet, _ in other.subnets:
+            mine = [s for state in own.values() for s, _ in state.subnets if _overlap(s, subnet)]
+            checks.that(not mine, subject, f"of another owner has {subnet}, which overlaps {', '.join(mine)}")
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = ip_network(one), ip_network(other)
+    return first.version == second.version and first.overlaps(second)
 
 
 @control("8.1.2.1 d")
 def test_this_machine_has_no_address_among_the_hosts(this_machine: Snapshot, plan: Plan, checks: Checks) -> None:
     """This machine stands on the listeners' networks at most, never on the hosts' own, and routes nothing to them."""
     _need_lab(plan, checks)
-    from ipaddress import ip_interface, ip_network
-
     for link in this_machine.links.value:
         for text in link.addresses:
             inside = ip_interface(text).version == 4 and ip_interface(text).ip in plan.prefix

@@ -18,7 +18,7 @@ def centre(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A centre that was brought up before, and whose tools are there."""
     station = SimpleNamespace(folder=tmp_path)
     work = SimpleNamespace(station=station, plan=SimpleNamespace(hosts=()))
-    monkeypatch.setattr("idc.operate.context.need", lambda _: work)
+    monkeypatch.setattr("idc.operate.context.as_applied", lambda _: work)
     monkeypatch.setattr("idc.engine.toolchain.ensure", lambda _: SimpleNamespace(env=lambda: {"PATH": "/a b"}))
     monkeypatch.setattr("idc.engine.pulumi.shell_env", lambda _: {})
     monkeypatch.setattr(Hosts, "__init__", lambda *_: None)

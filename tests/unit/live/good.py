@@ -26,7 +26,8 @@ from idc.live.snapshot import (
 )
 from idc.live.suite import Context
 from idc.plan.stacks import stack_input
-from idc.plan.types import Container, Plan, Segment, Stack
+from idc.plan.types import Container, Mount, Plan, Segment, Stack
+from idc.render.edge import edge
 from idc.render.host_files import host_files
 from tests.unit.live.plans import PLAN as BARE
 
@@ -36,7 +37,12 @@ STACKS = (
     Stack("tenant-parks", "tenant", ("web-1", "web-2")),
     Stack("tenant-tax", "tenant", ("web-1",)),
 )
-PLAN = replace(BARE, stacks=STACKS)
+EDGE = "/var/lib/idc/edge"
+CONTAINERS = tuple(
+    replace(c, mounts=(Mount("folder", EDGE, "/etc/idc-edge", read_only=True),)) if c.image == "edge" else c
+    for c in BARE.containers
+)
+PLAN = replace(BARE, stacks=STACKS, containers=CONTAINERS)
 DROP = '{"name":"%s","type":"filter","hook":"%s","prio":0,"policy":"drop"}'
 RULE = '{"expr":[{"match":{"right":{"payload":{"field":"saddr"}}}},{"accept":null}]}'
 
@@ -149,6 +155,23 @@ def traffic(plan: Plan, host: str) -> Traffic:
     return Traffic(tuple(classes), {}, (("uplink", "htb", "1:", True),))
 
 
+def folders(host: str) -> dict[str, FileState]:
+    """What lies below /var/lib/idc: on the edge's host the release that is served."""
+    found = {"/var/lib/idc": FileState("/var/lib/idc", "folder", 0o755)}
+    if host == "edge-1":
+        root = f"{EDGE}/releases/0123456789abcdef"
+        states = [
+            FileState(f"{EDGE}/current", "link", 0o777, target="releases/0123456789abcdef"),
+            FileState(f"{EDGE}/releases", "folder", 0o755),
+            FileState(f"{EDGE}/releases/.taken-over", "file", 0o644, sha256=digest("0123456789abcdef")),
+            FileState(f"{EDGE}/releases/fedcba9876543210/internet/old.conf", "file", 0o644),  # kept to go back to
+            FileState(f"{root}/internet", "folder", 0o755),
+            *(FileState(f"{root}/{path}", "file", 0o644, sha256=digest(text)) for path, text in edge(PLAN).items()),
+        ]
+        found |= {state.path: state for state in states}
+    return found
+
+
 @cache
 def snapshot(host: str) -> Snapshot:
     """A host that is in every way as planned."""
@@ -189,7 +212,7 @@ def snapshot(host: str) -> Snapshot:
             }
         ),
         files=Part({path: FileState(path, "file", 0o600, sha256=digest(text)) for path, text in files.items()}),
-        folders=Part({"/var/lib/idc": FileState("/var/lib/idc", "folder", 0o755)}),
+        folders=Part(folders(host)),
         roles=Part({"base": "1"}), engine=Part(engine(plan, host)), conntrack=Part(10),
     )  # fmt: skip
 

@@ -135,11 +135,8 @@ class Netlab:
 
     def _serve(self) -> None:
         """Services where the plan has them: the edge knows its names, the others answer all alike."""
-        ports = {listener.target_port: listener.visibility for listener in self.plan.listeners}
-        self.statuses = {
-            port: {n for vhost in self.plan.vhosts if vhost.visibility is visibility for n in vhost.names}
-            for port, visibility in ports.items()
-        }
+        ports = {listener.target_port for listener in self.plan.listeners}
+        self._name()
         spaces = Spaces()
         for container in self.plan.containers:
             spaces.enter(self.rename(f"container:{container.docker_name()}"))
@@ -172,6 +169,27 @@ class Netlab:
                 connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
             except OSError:
                 return
+
+    @contextmanager
+    def planned(self, plan: Plan) -> Iterator[None]:
+        """The rules and names of another plan with the same hosts and containers, for a while."""
+        before, self.plan = self.plan, plan
+        self.load_rules()
+        self._name()
+        try:
+            yield
+        finally:
+            self.plan = before
+            self.load_rules()
+            self._name()
+
+    def _name(self) -> None:
+        """Which names the edge serves, by its ports. The sets are kept: its threads look into them."""
+        for listener in self.plan.listeners:
+            mine = [vhost for vhost in self.plan.vhosts if vhost.visibility is listener.visibility]
+            held = self.statuses.setdefault(listener.target_port, set())
+            held.clear()
+            held.update(name for vhost in mine for name in vhost.names)
 
     def rules(self, host: str, *lines: str) -> None:
         """Changes a host's rules, as a hole or its mending."""

@@ -99,6 +99,16 @@ def test_a_forged_packet_that_is_answered_elsewhere_breaks_it() -> None:
     assert verdict(shot, Seen({key: LEFT}, answers), probe=probe)[0] is Verdict.BROKEN
 
 
+def test_a_packet_from_a_services_port_is_known_by_the_port_that_it_goes_to() -> None:
+    probe = replace(DENIED, port=0, service_port=5432)
+    shot = replace(SILENT, mark=63001)
+    key = (str(ADDRESS), 6, 63001)  # to the watchers it looks like an answer to its destination
+    assert verdict(shot, Seen(answers={key: LEFT}), probe=probe)[0] is Verdict.HELD
+    assert verdict(shot, Seen(answers={key: ARRIVED}), probe=probe)[0] is Verdict.BROKEN
+    assert verdict(shot, Seen(requests={key: LEFT}), probe=probe)[0] is Verdict.UNKNOWN
+    assert probe.words.endswith("tcp/any from its port 5432")
+
+
 @pytest.mark.parametrize(
     ("status", "expected"), [(421, Verdict.HELD), (404, Verdict.HELD), (200, Verdict.BROKEN), (0, Verdict.BROKEN)]
 )

@@ -61,7 +61,7 @@ def run(folder: Path, text: str) -> dict[str, Check]:
         "parts": {"xfrm": {"out": ""}},
     }  # fmt: skip
     context = {
-        "paths": [str(suite)], "hosts": [], "ssh_config": "", "station": "00000000", "only": "", "files": {},
+        "paths": [str(suite)], "hosts": [], "ssh_config": "", "station": "00000000", "files": {},
         "snapshots": {"core-1": document, "edge-1": {**document, "parts": {}}, "web-1": document},
         "unreachable": {"web-2": "web-2: does not answer"}, "this_machine": None,
     }  # fmt: skip

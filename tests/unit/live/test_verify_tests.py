@@ -224,6 +224,35 @@ SPOILED: dict[str, dict[str, Spoil]] = {
         "an engine's port": parts(listeners=(Listener("tcp", "::", 2375, "dockerd"),)),
     },
 }
+EDGE, RELEASE = good.EDGE, f"{good.EDGE}/releases/0123456789abcdef"
+ALIAS = FileState(f"{RELEASE}/internet/parks_www.conf", "file", 0o644, sha256=good.digest("server_name staff.parks"))
+STAFF = FileState(f"{RELEASE}/internet/parks_staff.conf", "file", 0o644, sha256=good.digest("server {}"))
+
+# what only another host than web-1 has: test -> host, what it must notice
+ELSEWHERE: dict[str, tuple[str, dict[str, Spoil]]] = {
+    "the_edge_serves_the_planned_sites_and_no_others": (
+        "edge-1",
+        {
+            "an alias added by hand": entry("folders", ALIAS.path, ALIAS),
+            "a vhost more": entry("folders", STAFF.path, STAFF),
+            "a link to a vhost": entry("folders", STAFF.path, FileState(STAFF.path, "link", target="/srv/x")),
+            "a file for nginx's http part": entry(
+                "folders", f"{RELEASE}/http/x.conf", FileState(f"{RELEASE}/http/x.conf", "file", 0o644)
+            ),
+            "a vhost less": parts(folders=lambda found: {p: s for p, s in found.items() if "tax_www.conf" not in p}),
+            "another release": entry(
+                "folders", f"{EDGE}/current", FileState(f"{EDGE}/current", "link", target="releases/fedcba9876543210")
+            ),
+            "a folder in its place": entry("folders", f"{EDGE}/current", FileState(f"{EDGE}/current", "folder", 0o755)),
+            "nothing at all": parts(folders={}),
+            "a release that nginx never read": entry(
+                "folders", f"{EDGE}/releases/.taken-over",
+                FileState(f"{EDGE}/releases/.taken-over", "file", 0o644, sha256=good.digest("fedcba9876543210")),
+            ),
+            "a file beside the releases": entry("folders", f"{EDGE}/x", FileState(f"{EDGE}/x", "file", 0o644)),
+        },
+    ),
+}  # fmt: skip
 CASES = [(name, words, spoil) for name, cases in SPOILED.items() for words, spoil in cases.items()]
 
 
@@ -238,11 +267,24 @@ def test_a_spoiled_host_is_found(name: str, spoil: Spoil) -> None:
     assert look(name, spoil(good.snapshot("web-1")))
 
 
+@pytest.mark.parametrize(
+    ("name", "host", "spoil"),
+    [
+        pytest.param(name, host, spoil, id=f"{name}: {words}")
+        for name, (host, cases) in ELSEWHERE.items()
+        for words, spoil in cases.items()
+    ],
+)
+def test_a_spoiled_host_of_another_kind_is_found(name: str, host: str, spoil: Spoil) -> None:
+    assert look(name, spoil(good.snapshot(host)))
+
+
 def test_every_test_has_something_that_it_finds() -> None:
-    assert SPOILED.keys() == TESTS.keys()
+    assert SPOILED.keys() | ELSEWHERE.keys() == TESTS.keys()
 
 
 @pytest.mark.parametrize("name", TESTS)
 def test_an_unread_host_is_never_as_planned(name: str) -> None:
+    host = ELSEWHERE[name][0] if name in ELSEWHERE else "web-1"
     with pytest.raises(UnreadError):
-        look(name, unread(good.snapshot("web-1")))
+        look(name, unread(good.snapshot(host)))

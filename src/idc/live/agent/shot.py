@@ -84,7 +84,9 @@ class RawSpace:
             raise OSError(found)
         if not shot.source:
             shot.source = self.own_address(gateway)
-        data = wire.packet(shot.source, shot.wish["address"], shot.protocol, shot.mark, shot.wish["port"])
+        service = shot.wish.get("service_port")  # as if from a service: then the mark is the port that it goes to
+        ports = (service, shot.mark) if service else (shot.mark, shot.wish["port"])
+        data = wire.packet(shot.source, shot.wish["address"], shot.protocol, *ports)
         kind = wire.ETH_P_IPV6 if shot.six else wire.ETH_P_IP
         self.sending.sendto(data, (found[0], kind, 0, 1, found[1]))
         self.waiting[shot.protocol, shot.mark] = shot
@@ -105,8 +107,11 @@ class RawSpace:
             except BlockingIOError:
                 return
             head = wire.parse(data)
-            shot = self.waiting.get((head.protocol, head.dport)) if head else None
-            if head is None or shot is None or head.source != shot.wish["address"]:
+            if head is None:
+                continue
+            mark = head.dport if head.dport in wire.MARKS else head.sport
+            shot = self.waiting.get((head.protocol, mark))
+            if shot is None or head.source != shot.wish["address"]:
                 continue
             if head.protocol == wire.TCP:
                 if head.flags & wire.RST:
