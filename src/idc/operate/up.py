@@ -18,7 +18,7 @@ from idc.engine.facts import HostFacts
 from idc.engine.hosts import Hosts
 from idc.engine.pulumi import PulumiRunner
 from idc.errors import EngineError, IdcError
-from idc.operate import closing, context, roles, serving, stacks
+from idc.operate import closing, context, gate, roles, serving, stacks
 from idc.operate.context import Work
 from idc.operate.progress import PhaseTime, Progress
 
@@ -74,6 +74,8 @@ def up(
     station = context.make_station(folder, as_lab=as_lab)
     with station.hold(wait=0), files.private():
         work = context.need(folder, ids=ids)
+        with progress.phase("policies"):
+            progress.result(f"{gate.refuse_findings(work).judged} judged, nothing found")
         work.record_allocation()
         result = UpResult(work)
         with PulumiRunner(
