@@ -128,6 +128,7 @@ class StackInput(TypedDict):
     centre: str
     stack: str
     station: str
+    prefix: str
     authorized_keys: NotRequired[Sequence[str]]  # lab: the station's public keys
     hosts: Mapping[str, HostInput]
     networks: Sequence[NetworkInput]

@@ -8,10 +8,11 @@ from typing import Final
 import pulumi
 import pulumi_docker as docker
 
-from stacks.components.engines import ATTACHED, LOG_DRIVER, LOG_OPTIONS, Engines
+from stacks.components.engines import Engines
 from stacks.components.network import Segment
 from stacks.components.volume import Store
 from stacks.inputs import LabHostInput
+from stacks.shapes import ATTACHED, LOG_DRIVER, LOG_OPTIONS
 
 # What systemd, a nested engine and packet rules need, short of --privileged (which some machines cannot give).
 CAPABILITIES: Final = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
-from stacks.components.engines import ATTACHED, LOG_DRIVER, LOG_OPTIONS, Engines
+from stacks.components.engines import Engines
 from stacks.components.network import Segment
 from stacks.inputs import PersonInput
+from stacks.shapes import ATTACHED, LOG_DRIVER, LOG_OPTIONS
 
 
 class Person(pulumi.ComponentResource):

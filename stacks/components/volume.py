@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_docker as docker
 
+from stacks import shapes
 from stacks.components.engines import Engines
 from stacks.inputs import VolumeInput
 
@@ -18,10 +19,5 @@ class Store(pulumi.ComponentResource):
         # A replacement (say, for a changed label) keeps the volume as well: the engine hands out the one of that name.
         own.retain_on_delete = True
         own.delete_before_replace = True
-        self.volume = docker.Volume(
-            volume["name"],
-            name=volume["name"],
-            labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in engines.labels(volume["labels"]).items()],
-            opts=own,
-        )
+        self.volume = docker.Volume(volume["name"], opts=own, **shapes.volume(volume, engines.station))
         self.register_outputs({})

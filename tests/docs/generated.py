@@ -74,6 +74,13 @@ def profiles() -> str:
     return profiles_markdown([load_profile(name) for name in names()])
 
 
+def policies() -> str:
+    """The policies and their kill matrix."""
+    from tests.policies.matrix import page
+
+    return page()
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/img/reference-extranet.svg": lambda: picture("extranet"),
     "docs/img/reference-intranet.svg": lambda: picture("intranet"),
@@ -81,6 +88,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": cli,
     "docs/reference/declaration.md": declaration,
     "docs/reference/controls.md": controls,
+    "docs/reference/policies.md": policies,
     "docs/reference/profiles.md": profiles,
 }
 

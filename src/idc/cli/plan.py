@@ -6,9 +6,10 @@ import argparse
 import sys
 
 from idc.cli.common import add_centre, centre_folders, print_json
-from idc.operate import context
+from idc.operate import context, gate
 from idc.plan.diff import compare
 from idc.plan.show import document, markdown, text
+from idc.report import policies
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,17 +20,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Plan each centre and show it beside what was last applied."""
+    """Plan each centre and show it beside what was last applied; 1 when `up` would refuse it for a finding."""
     documents: dict[str, object] = {}
+    ok = True
     for folder in centre_folders(args.centre):
         work = context.load(folder)
         changes = compare(work.applied, work.plan)
+        verdict, unbuilt = gate.foresee(work.plan)
+        ok = ok and verdict.ok
         if args.json:
-            documents[work.plan.id] = document(changes)
+            documents[work.plan.id] = {**document(changes), "policies": policies.document(verdict, unbuilt)}
         elif args.markdown:
-            sys.stdout.write(markdown(changes))
+            sys.stdout.write(markdown(changes) + policies.markdown(verdict, unbuilt))
         else:
             text(changes)
+            policies.text(verdict, unbuilt)
     if args.json:
-        print_json({"ok": True, "centres": documents})
-    return 0
+        print_json({"ok": ok, "centres": documents})
+    return 0 if ok else 1

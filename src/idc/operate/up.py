@@ -13,7 +13,7 @@ from pathlib import Path
 from idc.engine import files, folders, health, images, lab, machine, toolchain
 from idc.engine.pulumi import PulumiRunner
 from idc.errors import EngineError, IdcError
-from idc.operate import closing, context, narrow, roles, serving, stacks, standing, takeover
+from idc.operate import closing, context, gate, narrow, roles, serving, stacks, standing, takeover
 from idc.operate.closing import Order
 from idc.operate.progress import Progress
 from idc.operate.run import Run, UpResult
@@ -54,6 +54,8 @@ def up(
     station = context.make_station(folder, as_lab=as_lab)
     with station.hold(wait=0), files.private():
         work = context.need(folder, ids=ids)
+        with progress.phase("policies"):
+            progress.result(f"{gate.refuse_findings(work).judged} judged, nothing found")
         work.record_allocation()
         result = UpResult(work)
         with PulumiRunner(

@@ -9,6 +9,7 @@ Common to all kinds::
     centre    "reference.government-extranet"            (Plan.id)
     stack     "lab" | "platform" | "tenant-tax"
     station   ""                                         the engine fills it in; the program adds the label idc.station
+    prefix    "10.64.0.0/13"                              the centre's addresses, which the policy pack judges by
     hosts     {"web-1": {"docker_host": ""}}             engines it provisions on; in the lab stack one: "machine"
     networks, volumes, containers, lab_hosts, people     lists, sorted by name (empty where a kind has none)
 
@@ -66,6 +67,7 @@ def stack_input(
         "centre": plan.id,
         "stack": stack.name,
         "station": "",
+        "prefix": str(plan.prefix),
         "hosts": {name: {"docker_host": ""} for name in stack.hosts},
         "networks": [],
         "volumes": [],

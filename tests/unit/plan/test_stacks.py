@@ -24,9 +24,8 @@ def entries(document: dict[str, Any]) -> list[dict[str, Any]]:
 def test_every_stack_has_the_same_keys_and_complete_labels(name: str) -> None:
     document = stack_input(MADE, name)
     assert json.loads(json.dumps(document)) == document
-    assert sorted(document) == sorted(
-        ["kind", "centre", "stack", "station", "hosts", "networks", "volumes", "containers", "lab_hosts", "people"]
-    )
+    lists = ["networks", "volumes", "containers", "lab_hosts", "people"]
+    assert sorted(document) == sorted(["kind", "centre", "stack", "station", "prefix", "hosts", *lists])
     assert all(set(host) == {"docker_host"} for host in document["hosts"].values())
     for entry in entries(document):
         labels = entry["labels"]

@@ -7,12 +7,12 @@ import importlib.util
 import pytest
 from pydantic import ValidationError
 
+from idc.policy import REGISTRY, pack
 from idc.report.controls import Catalogue, Control, controls_markdown, load_all
-from policies import hardening  # noqa: F401 - registers its rules
-from policies.rules import REGISTRY
 from tests.conftest import ROOT
 
 CATALOGUES = load_all()
+pack.load()
 
 
 def exists(reference: str) -> bool:

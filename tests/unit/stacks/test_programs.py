@@ -16,8 +16,9 @@ from idc import model
 from idc import plan as planning
 from idc.plan.lock import Lock
 from idc.plan.types import Plan
+from idc.policy import pack
 from stacks import lab, platform, tenant
-from stacks.components.container import _cpus, _duration
+from stacks.shapes import cpus, duration
 
 CONTAINER = "docker:index/container:Container"
 NETWORK = "docker:index/network:Network"
@@ -154,7 +155,7 @@ def test_the_machine_has_no_address_on_the_hosts_own_network(made: Any) -> None:
 
 @pytest.mark.parametrize(("cores", "text"), [(1, "1.0"), (0.5, "0.5"), (0.25, "0.25"), (16.0, "16.0"), (10, "10.0")])
 def test_cores_are_spelled_as_they_are_read_back(cores: float, text: str) -> None:
-    assert _cpus(cores) == text
+    assert cpus(cores) == text
 
 
 @pytest.mark.parametrize(
@@ -162,4 +163,21 @@ def test_cores_are_spelled_as_they_are_read_back(cores: float, text: str) -> Non
     [("5s", "5s"), ("60s", "1m0s"), ("90s", "1m30s"), ("120s", "2m0s"), ("3600s", "1h0m0s"), ("3661s", "1h1m1s")],
 )
 def test_durations_are_spelled_as_they_are_read_back(seconds: str, text: str) -> None:
-    assert _duration(seconds) == text
+    assert duration(seconds) == text
+
+
+def test_what_policies_judge_of_a_plan_is_what_the_programs_make(plan: Plan, made: Any) -> None:
+    judged = {
+        (resource.type, resource.stack, resource.name): dict(resource.props)
+        for stack in plan.stacks
+        if stack.kind != "lab"
+        for resource in pack.resources({**planning.stack_input(plan, stack.name), "station": "0123abcd"})
+    }
+    real = {
+        (kind, stack, name): {key: value for key, value in inputs.items() if value is not None}
+        for stack, entries in made.items()
+        if stack != "lab"
+        for kind, name, inputs in entries
+        if kind.startswith("docker:")
+    }
+    assert judged == real
