@@ -1,0 +1,50 @@
+"""The proof: what is declared is within the law, nothing passes but what is declared, and what is declared passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from idc.plan.types import Plan
+from idc.proof import from_plan
+from idc.proof.contract import Contracts
+from idc.proof.fields import FAMILIES
+from idc.proof.forwarding import Fabric, NotUnderstood
+from idc.proof.hosts import HostProof
+from idc.proof.regions import Regions
+from idc.proof.verdict import Proof, Violation
+
+
+def prove_plan(plan: Plan, rules: Mapping[str, str] | None = None) -> Proof:
+    """The proof of a plan; ``rules`` are each host's rule set, rendered from it unless given."""
+    return prove(plan, from_plan.fabric(plan, rules))
+
+
+def prove(plan: Plan, fabric: Fabric) -> Proof:
+    """The proof of a plan over a normal form, wherever that comes from."""
+    violations: list[Violation] = []
+    unknown: list[NotUnderstood] = list(fabric.unknown)
+    contracts = Contracts(plan)
+    counts = dict.fromkeys(("hosts", "rules", "set elements", "flows", "routes"), 0)
+    counts["flows"] = len(plan.flows)
+    for host in plan.hosts:
+        real = fabric.hosts.get(host.name)
+        if real is None:
+            unknown.append(NotUnderstood(host.name, "nothing is known of it"))
+            continue
+        unknown += real.unknown
+        counts["hosts"] += 1
+        counts["routes"] += len(real.routes)
+        for table in real.tables:
+            for chain in table.chains.values():
+                counts["rules"] += len(chain.rules)
+                counts["set elements"] += sum(len(m.values.low) for rule in chain.rules for m in rule.matches)
+        regions = Regions(real)
+        for family in FAMILIES:
+            one = HostProof(fabric, regions, contracts.of(host, family, real.number))
+            for violation in (*one.undeclared(), *one.broken_promises()):
+                witness = violation.witness
+                if witness is not None and any(walk.outcome == "unknown" for walk in witness.walks):
+                    unknown.append(NotUnderstood(violation.where, f"whether it {violation.what}: {witness.packet}"))
+                else:
+                    violations.append(violation)
+    return Proof(tuple(violations), tuple(unknown), counts, fabric.notes)
