@@ -62,6 +62,7 @@ class Contract:
     sent: Boxes  # output
     promised_in: Boxes  # input that must be accepted
     promised_out: Boxes
+    next_hosts: tuple[tuple[Interval, str], ...]  # destinations beyond the uplink, and by which host
 
 
 @dataclass
@@ -125,6 +126,10 @@ class Contracts:
         found = [(host.name, (int(host.address), int(host.address)), True) for host in self.plan.hosts]
         return found + [(host.name, block, False) for host in self.plan.hosts for block in intervals(host.blocks)]
 
+    def hosts_of_others(self, host: str) -> Iterator[tuple[Interval, str]]:
+        """Blocks of the other hosts with whose they are."""
+        return ((interval, name) for name, interval, own in self._addresses if not own and name != host)
+
     def others(self, host: str) -> list[Interval]:
         """Addresses of the other hosts themselves."""
         return joined(interval for name, interval, own in self._addresses if own and name != host)
@@ -178,6 +183,7 @@ class _Maker:
             sent=sent,
             promised_in=promised_in,
             promised_out=promised_out,
+            next_hosts=tuple(self._next_hosts()) if family == 4 else (),
         )
 
     # -- what is forwarded -------------------------------------------------------------------------------------------
@@ -208,6 +214,13 @@ class _Maker:
                 found += [(link, interval) for link in links]
                 certain += [(links[0], interval)] if len(links) == 1 else []
         return found, certain
+
+    def _next_hosts(self) -> Iterator[tuple[Interval, str]]:
+        yield from self.contracts.hosts_of_others(self.host.name)
+        for flow in self.contracts.flows.get(self.host.name, ()):
+            for end in (flow.source, flow.destination):
+                if end.host is None and end.via not in ("", self.host.name):
+                    yield from ((interval, end.via) for interval in intervals(end.networks))
 
     def _outward(self, interval: Interval, via: str) -> list[str]:
         """The links by which an address outside the fabric's hosts comes: at the edge its own, elsewhere the uplink."""

@@ -144,6 +144,7 @@ class HostForwarding:
     routes: tuple[Route, ...]  # sorted, disjoint, together everything
     unknown: tuple[NotUnderstood, ...] = ()
     forwards: frozenset[Family] = frozenset({4, 6})
+    readable: bool = True  # False: its rules could not be read at all, so that there is nothing to compare
 
     @cached_property
     def number(self) -> Mapping[str, int]:

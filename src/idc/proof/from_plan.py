@@ -36,8 +36,8 @@ def rendered(plan: Plan) -> dict[str, str]:
     return {host.name: firewall(plan, host.name) for host in plan.hosts}
 
 
-def fabric(plan: Plan, rules: Mapping[str, str] | None = None) -> Fabric:
-    """The normal form of a whole plan; ``rules`` are the rendered ones unless given."""
+def fabric(plan: Plan, rules: Mapping[str, str] | None = None, routes: Mapping[str, str] | None = None) -> Fabric:
+    """The normal form of a whole plan; ``rules`` and ``routes`` by host are the rendered ones unless given."""
     texts = rendered(plan) if rules is None else rules
     hosts: dict[str, HostForwarding] = {}
     segments: dict[str, list[Segment]] = {}
@@ -46,9 +46,9 @@ def fabric(plan: Plan, rules: Mapping[str, str] | None = None) -> Fabric:
     members: dict[str, list[str]] = {}
     for container in plan.containers:
         members.setdefault(container.segment, []).append(container.name)
-    routes = routed(plan)
+    ways = routed(plan) if routes is None else routes
     for host in plan.hosts:
-        hosts[host.name] = _host(host, segments.get(host.name, []), members, texts[host.name], routes[host.name])
+        hosts[host.name] = _host(host, segments.get(host.name, []), members, texts[host.name], ways[host.name])
     return Fabric(hosts, {int(host.address): host.name for host in plan.hosts}, (), NOTES)
 
 
@@ -73,10 +73,11 @@ def _host(
     links = links_of(host, segments, members)
     names = Names(tuple(links))
     unknown: list[NotUnderstood] = []
+    readable = True
     try:
         tables = ruleset(rules, names)
     except (StrangeError, ValueError, IndexError) as error:
-        tables = ()
+        tables, readable = (), False
         unknown.append(NotUnderstood(host.name, f"rule set: {error}"))
     unknown += unmodelled(host.name, tables)
     prefixes = own_prefixes(host, segments)
@@ -95,6 +96,7 @@ def _host(
         routes=(*partition(4, prefixes), *partition(6, prefixes)),
         unknown=tuple(unknown),
         forwards=_forwarding(rules),
+        readable=readable,
     )
     return replace(found, names=tuple(names.all))
 

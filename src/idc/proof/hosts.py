@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from idc.proof.contract import OPEN, Contract, Entry
-from idc.proof.fields import Ct, Family, Field
+from idc.proof.fields import TCP, Ct, Family, Field
 from idc.proof.forwarding import Fabric, Hook, HostForwarding, Rule
 from idc.proof.regions import Regions
 from idc.proof.space import Boxes
@@ -112,18 +113,22 @@ class HostProof:
 
     def _translations(self) -> Iterator[Violation]:
         """Nothing is translated but requests to a listener, and those only to its own container."""
-        anything = Boxes.of(self.family, {Field.CT: _NEW, Field.IIF: (0, len(self.host.links) - 1)})
+        anything = Boxes.of(self.family, {Field.CT: _NEW, Field.IIF: (1, len(self.host.links) - 1)})  # 0 is loopback
         for before, verdict in self.regions.translations(anything).translated:
             for entry in self.contract.entries:
                 if verdict.address in entry.slots and verdict.port == entry.listener.target_port:
                     before = before.subtract(entry.requests)
             before = self.regions.through("prerouting", before)
-            if before:
-                candidate, prefer = packet(self.host, Entering(before, translated=False), 0)
-                yield Violation(
-                    "real in declared", self.host.name, "translates what is no request to a listener",
-                    witness=Witness(candidate, journey(self.fabric, self.host.name, candidate, prefer)),
-                )  # fmt: skip
+            found = [
+                Witness(candidate, journey(self.fabric, self.host.name, candidate, prefer))
+                for link in range(1, len(self.host.links))
+                if (some := before.limited(Field.IIF, (link, link)))
+                for candidate, prefer in [packet(self.host, Entering(some, translated=False), 0)]
+            ]
+            if found:  # one that is also forwarded says most
+                worst = max(found, key=lambda witness: (witness.arrives, witness.passes))
+                what = "translates what is no request to a listener"
+                yield Violation("real in declared", self.host.name, what, witness=worst)
 
     # -- declared in real --------------------------------------------------------------------------------------------
 
@@ -135,6 +140,7 @@ class HostProof:
             yield from self._flows(direction, tuples)
         for entry in contract.entries:
             yield from self._entry(entry)
+        yield from self._ways()
         for place, promised in (("input", contract.promised_in), ("output", contract.promised_out)):
             yield from self._host_rules(place, promised)
 
@@ -163,6 +169,22 @@ class HostProof:
             for interval in self.host.local(self.family)
         ]
         return Boxes.union(self.family, parts)
+
+    def _ways(self) -> Iterator[Violation]:
+        """What goes out by the uplink goes to the host that has the destination."""
+        routes = [r for r in self.host.routes if r.family == self.family and r.gateway is not None]
+        starts = [route.to[0] for route in routes]
+        for (low, high), expected in sorted(set(self.contract.next_hosts)):
+            for route in routes[max(0, bisect_right(starts, low) - 1) : bisect_right(starts, high)]:
+                to = self.fabric.uplinks.get(route.gateway or 0, "nobody")
+                if route.to[1] < low or route.kind != "forward" or to == expected:
+                    continue
+                address = max(low, route.to[0])
+                candidate = Packet(self.family, 0, address, TCP, 40000, 8080, "")
+                yield Violation(
+                    "declared in real", self.host.name, f"a route leads to {to} instead of {expected}", rule=route.text,
+                    witness=Witness(candidate, journey(self.fabric, self.host.name, candidate)),
+                )  # fmt: skip
 
     def _host_rules(self, place: str, promised: Boxes) -> Iterator[Violation]:
         if place == "input":

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from idc.model.profiles import load_profile
 from idc.plan.types import Plan
-from idc.proof import from_plan
+from idc.proof import from_plan, law, structure
 from idc.proof.contract import Contracts
 from idc.proof.fields import FAMILIES
 from idc.proof.forwarding import Fabric, NotUnderstood
+from idc.proof.ground import Ground
 from idc.proof.hosts import HostProof
 from idc.proof.regions import Regions
 from idc.proof.verdict import Proof, Violation
 
 
-def prove_plan(plan: Plan, rules: Mapping[str, str] | None = None) -> Proof:
-    """The proof of a plan; ``rules`` are each host's rule set, rendered from it unless given."""
-    return prove(plan, from_plan.fabric(plan, rules))
+def prove_plan(plan: Plan, rules: Mapping[str, str] | None = None, routes: Mapping[str, str] | None = None) -> Proof:
+    """The proof of a plan; ``rules`` and ``routes`` are each host's, rendered from it unless given."""
+    return prove(plan, from_plan.fabric(plan, rules, routes))
+
+
+def lawful(plan: Plan) -> list[Violation]:
+    """Where what is declared breaks the law of its profile and zones."""
+    ground = Ground(plan)
+    return [
+        *law.flows(ground),
+        *law.host_rules(plan),
+        *structure.addresses(plan, ground),
+        *structure.vhosts(plan, ground),
+        *structure.fabrics(plan, load_profile(plan.profile)),
+        *structure.pivots(ground),
+    ]
 
 
 def prove(plan: Plan, fabric: Fabric) -> Proof:
     """The proof of a plan over a normal form, wherever that comes from."""
     violations: list[Violation] = []
     unknown: list[NotUnderstood] = list(fabric.unknown)
+    violations += lawful(plan)
     contracts = Contracts(plan)
     counts = dict.fromkeys(("hosts", "rules", "set elements", "flows", "routes"), 0)
     counts["flows"] = len(plan.flows)
@@ -32,6 +48,8 @@ def prove(plan: Plan, fabric: Fabric) -> Proof:
             unknown.append(NotUnderstood(host.name, "nothing is known of it"))
             continue
         unknown += real.unknown
+        if not real.readable:
+            continue
         counts["hosts"] += 1
         counts["routes"] += len(real.routes)
         for table in real.tables:

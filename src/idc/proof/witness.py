@@ -162,4 +162,6 @@ def _own(candidate: Packet) -> Packet:
 
 def decisive(walk: Walk) -> tuple[str, ...]:
     """The rules that let a packet through, by text: what tells one leak from another."""
-    return tuple(hop.text for hop in walk.hops if hop.verdict in ("accept", "dnat", "drop"))
+    return tuple(
+        hop.text for hop in walk.hops if hop.place != "conntrack" and hop.verdict in ("accept", "dnat", "drop")
+    )
