@@ -13,7 +13,7 @@ EARLY = """\
 table inet other {
 	chain early {
 		type nat hook prerouting priority -110; policy accept;
-		ip saddr 10.64.0.2 dnat ip to 10.64.16.66:8080
+		ip saddr 10.64.0.2 tcp dport 8080 dnat ip to 10.64.16.66:8080
 	}
 }
 """
@@ -109,7 +109,7 @@ RULES = (
         lambda c: c.insert("edge-1", "forward", 'iifname "internet" ip daddr 10.64.16.34 tcp dport 8080 accept')),
            "passes", "forwards what no flow declares"),
     Mutant("a flow's packets translated to another site", lambda c: c.insert(
-        "edge-1", "listeners", "ip saddr 10.64.0.2 ip daddr 10.64.16.34 dnat ip to 10.64.16.66:8080"),
+        "edge-1", "listeners", "ip saddr 10.64.0.2 ip daddr 10.64.16.34 tcp dport 8080 dnat ip to 10.64.16.66:8080"),
            "passes", "translates what is no request to a listener"),
     Mutant("the Internet's listener leads to the employees' port", steps(
         lambda c: c.swap("edge-1", f"{DNAT}:8080", f"{DNAT}:8081"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from idc.live.snapshot import Snapshot
 from idc.model.profiles import load_profile
 from idc.plan.types import Plan
-from idc.proof import from_plan, law, structure
+from idc.proof import from_plan, from_snapshot, law, structure
 from idc.proof.contract import Contracts
 from idc.proof.fields import FAMILIES
 from idc.proof.forwarding import Fabric, NotUnderstood
@@ -19,6 +20,11 @@ from idc.proof.verdict import Proof, Violation
 def prove_plan(plan: Plan, rules: Mapping[str, str] | None = None, routes: Mapping[str, str] | None = None) -> Proof:
     """The proof of a plan; ``rules`` and ``routes`` are each host's, rendered from it unless given."""
     return prove(plan, from_plan.fabric(plan, rules, routes))
+
+
+def prove_snapshots(plan: Plan, snapshots: Mapping[str, Snapshot]) -> Proof:
+    """The same proof of live hosts, against what the plan declares. A host without a snapshot is unknown."""
+    return prove(plan, from_snapshot.fabric(plan, snapshots))
 
 
 def lawful(plan: Plan) -> list[Violation]:
@@ -34,11 +40,32 @@ def lawful(plan: Plan) -> list[Violation]:
     ]
 
 
+def joined(plan: Plan, fabric: Fabric) -> Iterator[Violation]:
+    """Containers on a bridge that is not their segment's, or on several: they join what the rules keep apart."""
+    own: dict[str, set[str]] = {}
+    for container in plan.containers:
+        names = {container.name, container.docker_name("a"), container.docker_name("b")}
+        own.setdefault(container.segment, set()).update(names)
+    for host in fabric.hosts.values():
+        homes: dict[str, list[str]] = {}
+        for link in host.links.values():
+            for member in link.members:
+                homes.setdefault(member, []).append(link.name)
+                if link.segment and member not in own.get(link.segment, ()):
+                    what = f"container {member} is on the bridge of segment {link.segment}, which is not its own"
+                    yield Violation("real in declared", host.name, what)
+        for member, bridges in homes.items():
+            if len(bridges) > 1:
+                what = f"container {member} joins the bridges {' and '.join(sorted(bridges))}"
+                yield Violation("real in declared", host.name, what)
+
+
 def prove(plan: Plan, fabric: Fabric) -> Proof:
     """The proof of a plan over a normal form, wherever that comes from."""
     violations: list[Violation] = []
     unknown: list[NotUnderstood] = list(fabric.unknown)
     violations += lawful(plan)
+    violations += joined(plan, fabric)
     contracts = Contracts(plan)
     counts = dict.fromkeys(("hosts", "rules", "set elements", "flows", "routes"), 0)
     counts["flows"] = len(plan.flows)
