@@ -62,7 +62,7 @@ def one_match(random: Random, hook: str) -> str:
     if side == 8:
         return "tcp flags & (syn | rst) == syn"
     if side == 9 and hook == "prerouting":
-        return 'iifname . ip saddr @bound'
+        return "iifname . ip saddr @bound"
     if hook == "prerouting":
         return f"ip saddr {network(random)}"
     if side == 9:

@@ -57,7 +57,8 @@ def _snapshot(plan: Plan, host: Host, listing: str, routes: str) -> Snapshot:
     return Snapshot(
         host=host.name, began=0.0, ended=1.0, boot=Part("0"), kernel="6.1", rules=Part(nft.parse(listing)),
         expected=Part(nft.parse(listing)), iptables=nothing, ip6tables=nothing, legacy=Part({}),
-        links=Part(tuple(links)), routes=Part(tuple(found)), policy_routes=Part(()), traffic=Part(Traffic((), {}, ())), xfrm=nothing,
+        links=Part(tuple(links)), routes=Part(tuple(found)), policy_routes=Part(()),
+        traffic=Part(Traffic((), {}, ())), xfrm=nothing,
         sysctls=Part({"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1"}), units=Part({}),
         listeners=Part(()), sshd=Part({}), files=Part({}), folders=Part({}), roles=Part({}),
         engine=Part(Engine("20.10", (), networks, ())), conntrack=Part(0),

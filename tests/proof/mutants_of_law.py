@@ -25,8 +25,10 @@ def _to(segment: str, source: str | Endpoint = "edge", **more: object) -> Callab
 
 def _vhosts(change: Callable[[Plan], dict[str, object]], site: str) -> Callable[[Centre], None]:
     def spoil(c: Centre) -> None:
-        kept = tuple(replace(v, **change(c.plan)) if v.site == site else v  # type: ignore[arg-type]
-            for v in c.plan.vhosts)
+        kept = tuple(
+            replace(v, **change(c.plan)) if v.site == site else v  # type: ignore[arg-type]
+            for v in c.plan.vhosts
+        )
         c.plan = replace(c.plan, vhosts=kept)
 
     return spoil
@@ -34,8 +36,10 @@ def _vhosts(change: Callable[[Plan], dict[str, object]], site: str) -> Callable[
 
 def _segments(**change: object) -> Callable[[Centre], None]:
     def spoil(c: Centre) -> None:
-        segments = tuple(replace(s, **change) if s.name == "parks-staff-web" else s  # type: ignore[arg-type]
-            for s in c.plan.segments)
+        segments = tuple(
+            replace(s, **change) if s.name == "parks-staff-web" else s  # type: ignore[arg-type]
+            for s in c.plan.segments
+        )
         c.plan = replace(c.plan, segments=segments)
 
     return spoil
@@ -43,8 +47,10 @@ def _segments(**change: object) -> Callable[[Centre], None]:
 
 def _containers(**change: object) -> Callable[[Centre], None]:
     def spoil(c: Centre) -> None:
-        changed = tuple(replace(k, **change) if k.name == "parks-www-web" else k  # type: ignore[arg-type]
-            for k in c.plan.containers)
+        changed = tuple(
+            replace(k, **change) if k.name == "parks-www-web" else k  # type: ignore[arg-type]
+            for k in c.plan.containers
+        )
         c.plan = replace(c.plan, containers=changed)
 
     return spoil

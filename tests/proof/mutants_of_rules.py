@@ -25,7 +25,7 @@ table inet other {
 	}
 }
 """
-ND = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n\t\tcounter name \"deny_input\""
+ND = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n\t\tcounter name "deny_input"'
 REPLY = "ct state established ct direction reply ip daddr . ip saddr . meta l4proto . th sport @flows accept"
 FRAG = 'iifname "uplink" ip saddr @hosts icmp type destination-unreachable icmp code frag-needed accept'
 

@@ -67,9 +67,7 @@ def test_boxes_and_single_packets_agree(seed: int) -> None:
     regions = Regions(host)
     protocol = random.choice((TCP, UDP, ICMP))  # one at a time keeps the number of boxes small
     some = Boxes.of(4, {Field.PROTO: protocol, Field.TCP_FLAGS: 2 if protocol == TCP and seed % 2 else 16})
-    through: dict[Place, list[Entering]] = {
-        place: list(real(regions, some, place)) for place in ("forward", "input")
-    }
+    through: dict[Place, list[Entering]] = {place: list(real(regions, some, place)) for place in ("forward", "input")}
     for number in range(PACKETS):
         packet = dice.packet(random, 20000 + number, protocol)
         packet = replace(packet, tcp_flags=int(some.low[0][Field.TCP_FLAGS]))

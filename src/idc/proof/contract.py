@@ -145,9 +145,7 @@ class Contracts:
 
 def intervals(networks: Iterable[IPv4Network]) -> list[Interval]:
     """First and last address of networks."""
-    return [
-        (low := int(network.network_address), low + (1 << (32 - network.prefixlen)) - 1) for network in networks
-    ]
+    return [(low := int(network.network_address), low + (1 << (32 - network.prefixlen)) - 1) for network in networks]
 
 
 @dataclass

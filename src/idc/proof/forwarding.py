@@ -170,9 +170,7 @@ class HostForwarding:
         found: dict[Family, tuple[tuple[Route, ...], Boxes]] = {}
         for family in FAMILIES:
             own = tuple(route for route in self.routes if route.family == family)
-            rows = [
-                (self.number[link], *route.to) for route in own if route.kind == "forward" for link in route.links
-            ]
+            rows = [(self.number[link], *route.to) for route in own if route.kind == "forward" for link in route.links]
             table = np.array(rows, dtype=number_type(family)).reshape((-1, 3))
             found[family] = own, Boxes.table(family, (Field.OIF, Field.DADDR), table[:, [0, 1]], table[:, [0, 2]])
         return found

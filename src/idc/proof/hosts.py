@@ -263,6 +263,4 @@ def _sent(candidate: Packet) -> Packet:
 
 def _people(promised: Boxes, field: Field) -> Boxes:
     """Those to whom a listener is promised, as sources or as destinations."""
-    return Boxes.table(
-        promised.family, (field,), promised.low[:, [Field.SADDR]], promised.high[:, [Field.SADDR]]
-    )
+    return Boxes.table(promised.family, (field,), promised.low[:, [Field.SADDR]], promised.high[:, [Field.SADDR]])

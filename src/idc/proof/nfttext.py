@@ -346,7 +346,7 @@ def _chain(name: str, lines: list[str], at: int, names: Names, sets: dict[str, N
         at += 1
         if base[2] not in _HOOKS:
             raise StrangeError(f"hook {base[2]}")
-        hook = cast('Hook', base[2])
+        hook = cast("Hook", base[2])
         priority = _PRIORITIES[base[3]] if base[3] in _PRIORITIES else int(base[3])
     rules: list[Rule] = []
     while (line := lines[at]) != "}":
