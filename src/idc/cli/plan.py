@@ -9,7 +9,8 @@ from idc.cli.common import add_centre, centre_folders, print_json
 from idc.operate import context, gate
 from idc.plan.diff import compare
 from idc.plan.show import document, markdown, text
-from idc.report import policies
+from idc.proof import prove_plan
+from idc.report import policies, proven
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,20 +22,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan each centre and show it beside what was last applied; 1 when `up` would refuse it for a finding."""
-    documents: dict[str, object] = {}
+    documents: dict[str, dict[str, object]] = {}
     ok = True
     for folder in centre_folders(args.centre):
         work = context.load(folder)
         changes = compare(work.applied, work.plan)
         verdict, unbuilt = gate.foresee(work.plan)
-        ok = ok and verdict.ok
+        proof = prove_plan(work.plan)
+        ok = ok and verdict.ok and proof.holds
         if args.json:
             documents[work.plan.id] = {**document(changes), "policies": policies.document(verdict, unbuilt)}
+            documents[work.plan.id]["proof"] = proven.document(proof)
         elif args.markdown:
-            sys.stdout.write(markdown(changes) + policies.markdown(verdict, unbuilt))
+            sys.stdout.write(markdown(changes) + policies.markdown(verdict, unbuilt) + proven.markdown(proof))
         else:
             text(changes)
             policies.text(verdict, unbuilt)
+            proven.text(proof)
     if args.json:
         print_json({"ok": ok, "centres": documents})
     return 0 if ok else 1

@@ -1,4 +1,4 @@
-"""The gate: what is about to be applied is judged by the policies before anything is applied."""
+"""The gate: what is about to be applied is judged by the policies and proven before anything is applied."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from idc.errors import RefusedError
 from idc.operate.context import Work
 from idc.plan.types import Plan
 from idc.policy import Verdict, pack
+from idc.proof import Proof, prove_plan
 
 SHOWN: Final = 20  # findings in a message
 _UNBUILT: Final = re.compile(r"unbuilt:([0-9a-f]+)")
@@ -46,3 +47,16 @@ def refuse_findings(work: Work) -> Verdict:
             hint="`idc plan` shows all of them",
         )
     return verdict
+
+
+def refuse_unproven(plan: Plan) -> Proof:
+    """The isolation proof of a plan. Raises RefusedError with each violation and its packet."""
+    proof = prove_plan(plan)
+    if not proof.holds:
+        lines = [str(broken) for broken in proof.violations[:SHOWN]]
+        lines += [f"not understood: {what}" for what in proof.unknown[:SHOWN]]
+        raise RefusedError(
+            "\n  ".join([f"the isolation proof fails; nothing was changed ({proof.summary})", *lines]),
+            hint="`idc plan` shows the proof; what is not understood counts as broken",
+        )
+    return proof

@@ -56,6 +56,8 @@ def up(
         work = context.need(folder, ids=ids)
         with progress.phase("policies"):
             progress.result(f"{gate.refuse_findings(work).judged} judged, nothing found")
+        with progress.phase("proof"):
+            progress.result(gate.refuse_unproven(work.plan).summary)
         work.record_allocation()
         result = UpResult(work)
         with PulumiRunner(
