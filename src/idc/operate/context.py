@@ -41,15 +41,20 @@ class Work:
 
     def record_allocation(self) -> None:
         """Write what was allocated, before anything is built on it; slots stay those that serve."""
-        early = self.next_lock.with_slots_of(self.lock)
-        early.write(self.locks_folder)
-        early.write(self.station.folder / "locks")
+        self._early_lock.write(self.locks_folder)
+        self._early_lock.write(self.station.folder / "locks")
+
+    @property
+    def _early_lock(self) -> Lock:
+        return self.next_lock.with_slots_of(self.lock)
 
     def record_applied(self) -> None:
         """The plan stands: write its lock, and the plan and the declaration's digest into the station."""
-        self.next_lock.write(self.locks_folder)
-        self.next_lock.write(self.station.folder / "locks")
-        self.station.record_applied(codec.dumps(self.plan), self.plan.declaration_digest, self.next_lock.serial)
+        # Two locks of one serial never differ: the slots that serve now are newer than the allocation before them.
+        lock = self.next_lock.after(self._early_lock)
+        lock.write(self.locks_folder)
+        lock.write(self.station.folder / "locks")
+        self.station.record_applied(codec.dumps(self.plan), self.plan.declaration_digest, lock.serial)
 
     def record_partial(self, plan: Plan) -> None:
         """A plan that differs from the applied one only by what was closed or opened at once."""
