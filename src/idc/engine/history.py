@@ -95,7 +95,7 @@ def check_not_older(station: Path, declaration: Declaration, lock: Lock, *, deli
 
 
 def check_same_allocation(station: Path, folder: Path, lock: Lock) -> None:
-    """Refuse locks that say otherwise than the station's copy of them. Raises InputError, or RefusedError for older ones.
+    """Refuse locks that say otherwise than the station's copy of them. Raises InputError; RefusedError for older ones.
 
     A later serial is what a run leaves that died between the two writes: it may add, and never moves anything.
     """

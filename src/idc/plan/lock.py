@@ -1,6 +1,6 @@
 """The lock: what was allocated, and so must never move. Pure, but for ``read`` and ``write`` of its folder.
 
-    <centre>/locks/platform.yaml       serial, prefix, hosts with numbers and blocks, services, digest of each tenant's file
+    <centre>/locks/platform.yaml       serial, prefix, hosts with numbers and blocks, services, digests of tenants
     <centre>/locks/tenants/<id>.yaml   a tenant's number, and per site its host, subnets, slots and volumes
 
 A file a tenant, so that two new tenants never meet in one file. The files are JSON below one comment line (which YAML

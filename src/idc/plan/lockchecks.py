@@ -27,7 +27,8 @@ _DIGEST = re.compile(r"[0-9a-f]{16}")
 class Refuse(Protocol):
     """Notes a problem in a file, at the first line that holds ``needle``."""
 
-    def __call__(self, file: str, message: str, needle: str = "") -> None: ...
+    def __call__(self, file: str, message: str, needle: str = "") -> None:
+        """Note it."""
 
 
 def tenant_file(tenant: str) -> str:

@@ -116,7 +116,7 @@ def _bytes(path: Path, limit: int) -> bytes:
     """A file's content. No symbolic links, no pipes, no surprises in size."""
     if not stat.S_ISREG(path.lstat().st_mode):
         raise ValueError("it is not a regular file")
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"it is larger than {limit} bytes")

@@ -163,7 +163,11 @@ def test_overlapping_subnets_are_refused_with_their_line(lock: Lock, folder: Pat
             lambda data: data["sites"]["www"].update(volumes={"tax-www-content": "database"}),
             "is not for 'database'",
         ),
-        ("tenants/tax.yaml", lambda data: data["sites"].update({"../x": {"host": "web-1", "segments": {}}}), "is no site's name"),
+        (
+            "tenants/tax.yaml",
+            lambda data: data["sites"].update({"../x": {"host": "web-1", "segments": {}}}),
+            "is no site's name",
+        ),
         (
             "tenants/tax.yaml",
             lambda data: data["sites"]["www"]["segments"].update(edge="10.64.32.240/28"),
@@ -180,7 +184,11 @@ def test_overlapping_subnets_are_refused_with_their_line(lock: Lock, folder: Pat
             "'x' is no digest",
         ),
         ("platform.yaml", lambda data: data.update(serial=-1), "serial -1 is out of range"),
-        ("platform.yaml", lambda data: data["services"].update(rogue={"host": "web-1", "segments": {}}), "no service 'rogue'"),
+        (
+            "platform.yaml",
+            lambda data: data["services"].update(rogue={"host": "web-1", "segments": {}}),
+            "no service 'rogue'",
+        ),
         ("platform.yaml", lambda data: data["hosts"].update({"../x": {"number": 9, "blocks": []}}), "no host's name"),
         ("platform.yaml", lambda data: data["tenants"].update({"../x": "0"}), "is no tenant's name"),
         ("platform.yaml", lambda data: data.pop("tenants"), "`tenants` is missing"),
