@@ -7,6 +7,7 @@ declaration is older when its locks are, when git says so, or when it was applie
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from idc.engine import files
 from idc.errors import EngineError, InputError, Problem, RefusedError
+from idc.model.text import NAME
 
 if TYPE_CHECKING:
     from idc.model import Declaration
@@ -172,6 +174,21 @@ def retired_tenants(station: Path) -> frozenset[str]:
     """Tenants that `idc retire` has closed for good."""
     file = station / "retired.json"
     return frozenset(json.loads(file.read_text())) if file.exists() else frozenset()
+
+
+def isolated_tenants(station: Path) -> frozenset[str]:
+    """Tenants that `idc isolate` has shut. Raises EngineError for a damaged list: it would open what somebody shut."""
+    file = station / "isolated.json"
+    if not file.exists():
+        return frozenset()
+    try:
+        names = json.loads(file.read_text())
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) and re.fullmatch(NAME, name) for name in names):
+        hint = "restore it from a backup of the station"
+        raise EngineError(f"{file} is damaged: it is no list of tenants", hint=hint)
+    return frozenset(names)
 
 
 def last_commit(folder: Path) -> str:

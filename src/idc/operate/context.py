@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from idc import model, plan
-from idc.engine import files, images
+from idc.engine import files, history, images
 from idc.engine.station import Station
 from idc.errors import RefusedError
 from idc.model import Declaration
@@ -68,10 +67,7 @@ def centre_id(declaration: Declaration) -> str:
 
 def isolated_tenants(station: Station | None) -> frozenset[str]:
     """Tenants that `idc isolate` has shut."""
-    file = station.folder / "isolated.json" if station else None
-    if file is None or not file.exists():
-        return frozenset()
-    return frozenset(json.loads(file.read_text()))
+    return history.isolated_tenants(station.folder) if station else frozenset()
 
 
 def applied_plan(station: Station | None) -> Plan | None:

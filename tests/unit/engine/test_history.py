@@ -144,6 +144,16 @@ def test_a_damaged_history_is_an_error_with_its_name(station: Path, first: Folde
         first.check(station)
 
 
+@pytest.mark.parametrize("content", ["garbage", "5", '{"tax": 1}', '"tax"', "[1]", '["../x"]', "null"])
+def test_a_damaged_list_of_shut_tenants_opens_nobody(station: Path, content: str) -> None:
+    """A mapping or a text read as a list would come to names that are not meant, and open the ones that are."""
+    (station / "isolated.json").write_text(content)
+    with pytest.raises(EngineError, match=r"isolated\.json is damaged"):
+        history.isolated_tenants(station)
+    (station / "isolated.json").write_text('["tax"]')
+    assert history.isolated_tenants(station) == {"tax"}
+
+
 # -- the station's copy of the locks -----------------------------------------------------------------------------------
 
 
