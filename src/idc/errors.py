@@ -15,6 +15,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+WINDOW: Final = 120  # characters of a line that are shown around the place that is meant
+LONGEST: Final = 400  # characters of a message; what a file holds may be as long as the file
+MANY: Final = 50  # problems that are shown; who has more has one cause for most of them
+
+
+def brief(text: str) -> str:
+    """A message without the middle of what it quotes at length."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 120]} … {text[-100:]}"
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """The part of a line around a 1-based column, and the column in it. What does not show is `\ufffd`."""
+    start = max(0, min(column - 1 - WINDOW // 2, len(line) - WINDOW)) if len(line) > WINDOW else 0
+    shown = line[start : start + WINDOW]
+    shown = "".join(character if character.isprintable() or character == "\t" else "\ufffd" for character in shown)
+    before, after = "… " if start else "", " …" if start + WINDOW < len(line) else ""
+    return f"{before}{shown}{after}", column - start + len(before)
 
 
 @dataclass(frozen=True, order=True)
@@ -31,14 +50,15 @@ class Problem:
     def render(self) -> str:
         """The problem as a person reads it, in several lines."""
         place = f"{self.file}:{self.line}" if self.line else self.file
-        lines = [f"error: {self.message}", f"  --> {place}"]
+        lines = [f"error: {brief(self.message)}", f"  --> {place}"]
         if self.source:
             number = str(self.line)
-            lines.append(f"  {number} | {self.source}")
+            shown, column = _window(self.source, self.column)
+            lines.append(f"  {number} | {shown}")
             if self.column:
-                lines.append(f"  {' ' * len(number)} | {' ' * (self.column - 1)}^")
+                lines.append(f"  {' ' * len(number)} | {' ' * (column - 1)}^")
         if self.hint:
-            lines.append(f"  hint: {self.hint}")
+            lines.append(f"  hint: {brief(self.hint)}")
         return "\n".join(lines)
 
 
@@ -67,10 +87,19 @@ class InputError(IdcError):
         self.problems = tuple(problems)
 
     def render(self) -> str:
-        """All problems, then their number."""
+        """The first problems, then the number of all."""
         count = len(self.problems)
         tail = f"{count} problem{'s' if count != 1 else ''}; nothing was changed"
-        return "\n\n".join([*(problem.render() for problem in self.problems), tail])
+        if count > MANY:
+            tail = f"and {count - MANY} more; {tail}"
+        return "\n\n".join([*(problem.render() for problem in self.problems[:MANY]), tail])
+
+    def as_data(self) -> list[dict[str, str | int]]:
+        """The first problems for machines."""
+        return [
+            {"file": p.file, "line": p.line, "column": p.column, "message": brief(p.message), "hint": brief(p.hint)}
+            for p in self.problems[:MANY]
+        ]
 
 
 class UsageError(InputError):

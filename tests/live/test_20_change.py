@@ -176,7 +176,7 @@ def test_a_tenant_file_that_vanished_is_refused(small: LiveCentre, museum: Path)
     shutil.move(museum, aside)
     try:
         run = small.idc("up", str(small.folder), "--no-verify")
-        assert run.code == 1
+        assert run.code == 2
         assert "museum" in run.err
         assert "retir" in run.err
     finally:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -63,18 +65,29 @@ def _report_failure(error: IdcError, as_json: bool) -> None:
     if as_json:
         document: dict[str, object] = {"ok": False, "error": error.message, "hint": error.hint}
         if isinstance(error, InputError):
-            document["problems"] = [
-                {"file": p.file, "line": p.line, "column": p.column, "message": p.message, "hint": p.hint}
-                for p in error.problems
-            ]
-        json.dump(document, sys.stdout, ensure_ascii=False)
+            document["problems"] = error.as_data()
+            document["count"] = len(error.problems)
+        json.dump(document, sys.stdout, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))
         sys.stdout.write("\n")
     sys.stderr.write(error.render() + "\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. Exit code 0 done, 1 findings or refused, 2 bad input, 3 engine failure, 130 interrupted."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that is no UTF-8, or a terminal that lacks its letters, is shown with escapes and stops nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read has seen enough; what is still buffered must not fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(words: list[str]) -> int:
     # Known before the words are parsed: a document is owed for words that cannot be. What follows `--` is not ours.
     as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
     try:
@@ -87,5 +100,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _report_failure(Interrupted(), as_json)
         return Interrupted.exit_code
-    except BrokenPipeError:
-        return 0

@@ -39,5 +39,6 @@ def console() -> Console:
 
 def print_json(document: Mapping[str, object]) -> None:
     """One JSON document on stdout."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    plain = not sys.stdout.encoding.lower().startswith("utf")
+    json.dump(document, sys.stdout, ensure_ascii=plain, indent=2, default=str)
     sys.stdout.write("\n")

@@ -1,4 +1,4 @@
-"""What a station has applied, and the refusals that follow from it: no older declaration, no vanished tenant.
+"""What a station has applied, and the refusals that follow: no older declaration, no vanished tenant, no altered lock.
 
 ``applied/plan.json`` is the plan that stands; ``applied/history.json`` lists what was applied, oldest first. A
 declaration is older when its locks are, when git says so, or when it was applied before and something else after it.
@@ -7,6 +7,7 @@ declaration is older when its locks are, when git says so, or when it was applie
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from idc.engine import files
-from idc.errors import EngineError, RefusedError
+from idc.errors import EngineError, InputError, Problem, RefusedError
+from idc.model.text import NAME
 
 if TYPE_CHECKING:
     from idc.model import Declaration
@@ -94,19 +96,65 @@ def check_not_older(station: Path, declaration: Declaration, lock: Lock, *, deli
         )
 
 
+def check_same_allocation(station: Path, folder: Path, lock: Lock) -> None:
+    """Refuse locks that say otherwise than the station's copy of them. Raises InputError; RefusedError for older ones.
+
+    A later serial is what a run leaves that died between the two writes: it may add, and never moves anything.
+    """
+    from idc.plan.lock import Lock
+
+    copy, where = station / "locks", folder / "locks"
+    restore = f"restore it from version control, or from the station: cp -a {copy}/. {where}/"
+    try:
+        known = (copy / "platform.yaml").read_bytes()
+    except FileNotFoundError:
+        return  # nothing was ever allocated from here
+    if lock.serial and known == (where / "platform.yaml").read_bytes():
+        return  # it lists the digests of all the others
+    kept = Lock.read(copy)
+    if lock.serial == 0:
+        raise RefusedError(f"{where} is missing, but the station has it (serial {kept.serial})", hint=restore)
+    if lock.serial < kept.serial:
+        message = f"{where} has serial {lock.serial}, older than the station's {kept.serial}"
+        raise RefusedError(message, hint=f"update the folder; if only its locks are stale: cp -a {copy}/. {where}/")
+    if lock.serial > kept.serial:
+        files_moved = {_lock_file(reference) for reference in kept.moved_in(lock)}
+    else:
+        files_moved = {
+            f"tenants/{name}.yaml"
+            for name in {*kept.tenants, *lock.tenants}
+            if kept.tenants.get(name) != lock.tenants.get(name)
+        } or {"platform.yaml"}
+    if files_moved:
+        message = "says otherwise than the station's copy: what is allocated never moves"
+        raise InputError([Problem(str(where / file), 0, message, restore) for file in sorted(files_moved)])
+
+
+def _lock_file(reference: str) -> str:
+    kind, _, rest = reference.partition("/")
+    return f"tenants/{rest.partition('/')[0]}.yaml" if kind == "tenant" else "platform.yaml"
+
+
 def check_none_vanished(station: Path, declaration: Declaration) -> None:
     """Absence never destroys: refuse when a tenant that was built has no file any more and was not retired.
 
-    Raises RefusedError that names each.
+    Raises InputError that names each.
     """
     declared = {spec.tenant for spec in declaration.tenants}
     gone = sorted(known_tenants(station) - declared - retired_tenants(station))
     if not gone:
         return
-    missing = [str(declaration.folder / "tenants" / f"{tenant}.yaml") for tenant in gone]
-    raise RefusedError(
-        f"{', '.join(missing)} {'has' if len(gone) == 1 else 'have'} vanished, but {', '.join(gone)} still runs here",
-        hint="bring the file back; to let a tenant go, write `state: retiring` in it and run `idc retire TENANT`",
+    hint = "bring the file back; to let a tenant go, write `state: retiring` in it and run `idc retire {}`"
+    raise InputError(
+        [
+            Problem(
+                str(declaration.folder / "tenants" / f"{tenant}.yaml"),
+                0,
+                f"the file has vanished, but {tenant} still runs here",
+                hint.format(tenant),
+            )
+            for tenant in gone
+        ]
     )
 
 
@@ -126,6 +174,21 @@ def retired_tenants(station: Path) -> frozenset[str]:
     """Tenants that `idc retire` has closed for good."""
     file = station / "retired.json"
     return frozenset(json.loads(file.read_text())) if file.exists() else frozenset()
+
+
+def isolated_tenants(station: Path) -> frozenset[str]:
+    """Tenants that `idc isolate` has shut. Raises EngineError for a damaged list: it would open what somebody shut."""
+    file = station / "isolated.json"
+    if not file.exists():
+        return frozenset()
+    try:
+        names = json.loads(file.read_text())
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) and re.fullmatch(NAME, name) for name in names):
+        hint = "restore it from a backup of the station"
+        raise EngineError(f"{file} is damaged: it is no list of tenants", hint=hint)
+    return frozenset(names)
 
 
 def last_commit(folder: Path) -> str:

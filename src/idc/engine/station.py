@@ -193,6 +193,7 @@ class Station:
         # A folder without its newest tenant is also as it once was: that a file has vanished says more.
         history.check_none_vanished(self.folder, declaration)
         history.check_not_older(self.folder, declaration, lock, deliberate=deliberate)
+        history.check_same_allocation(self.folder, declaration.folder, lock)
 
     # -- secrets -----------------------------------------------------------------------------------------------------
 

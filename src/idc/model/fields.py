@@ -136,6 +136,15 @@ def _reason(value: object) -> str:
     return reason
 
 
+def _control(value: object) -> str:
+    if value == "":
+        return ""
+    control = text.line(value)
+    if len(control) > 60:
+        raise BadValueError("must have at most 60 characters", "as 8.1.3.2 b")
+    return control
+
+
 def _image(value: object) -> str:
     if value == "":
         return ""
@@ -219,6 +228,7 @@ HostName = Annotated[str, BeforeValidator(text.host_name), _pattern(text.HOST_NA
 Email = Annotated[str, BeforeValidator(text.email), _pattern(text.EMAIL, "duty@city.example")]
 Line = Annotated[str, BeforeValidator(text.line), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})]
 Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "minLength": 8, "maxLength": 200})]
+Control = Annotated[str, BeforeValidator(_control), WithJsonSchema({"type": "string", "maxLength": 60})]
 Port = Annotated[str, BeforeValidator(port), _pattern(r"^[1-9][0-9]{0,4}/(tcp|udp)$", "443/tcp", "53/udp")]
 Ref = Annotated[
     str,

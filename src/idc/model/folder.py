@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from idc.errors import Problem
-from idc.model.text import did_you_mean
+from idc.model.text import NAME, did_you_mean, printable
 
 CENTRE_FILE: Final = "centre.yaml"
 PEOPLE_FILE: Final = "people.yaml"
@@ -47,22 +48,15 @@ def _scan(folder: Path, shown: str, problems: list[Problem]) -> list[tuple[str, 
                 kind = _kind(entry)
                 if kind == "link":
                     message, hint = "a symbolic link", "put the file itself here: a declaration is all in its folder"
-                    problems.append(Problem(f"{shown}/{_printable(entry.name)}", 0, message, hint))
+                    problems.append(Problem(f"{shown}/{printable(entry.name)}", 0, message, hint))
                 elif kind == "other":
                     message = "neither a file nor a folder"
-                    problems.append(Problem(f"{shown}/{_printable(entry.name)}", 0, message, "take it out"))
+                    problems.append(Problem(f"{shown}/{printable(entry.name)}", 0, message, "take it out"))
                 else:
                     found.append((entry.name, kind))
     except OSError as error:
         problems.append(Problem(shown, 0, f"cannot read the folder: {error.strerror}", "a folder that you may read"))
     return sorted(found)
-
-
-def _printable(name: str) -> str:
-    """A file name that is safe to print."""
-    if name.isprintable():
-        return name
-    return name.encode("utf-8", "backslashreplace").decode().encode("unicode_escape").decode()
 
 
 def list_folder(folder: Path) -> Listing:
@@ -74,11 +68,11 @@ def list_folder(folder: Path) -> Listing:
         there = False
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        listing.problems.append(Problem(_printable(shown), 0, f"cannot read the folder: {why}"))
+        listing.problems.append(Problem(printable(shown), 0, f"cannot read the folder: {why}"))
         return listing
     if not there:
         hint = "`idc init FOLDER` writes a new centre"
-        listing.problems.append(Problem(_printable(shown), 0, "there is no such folder", hint))
+        listing.problems.append(Problem(printable(shown), 0, "there is no such folder", hint))
         return listing
     names = _scan(folder, shown, listing.problems)
     had_problems = bool(listing.problems)
@@ -92,7 +86,7 @@ def list_folder(folder: Path) -> Listing:
         elif name not in (_FILES if kind == "file" else _FOLDERS):
             known = _FILES if kind == "file" else _FOLDERS
             hint = did_you_mean(name, known, what=f"{kind}s of a centre")
-            listing.problems.append(Problem(f"{shown}/{_printable(name)}", 0, f"an unknown {kind}", hint))
+            listing.problems.append(Problem(f"{shown}/{printable(name)}", 0, f"an unknown {kind}", hint))
     if not listing.centre and not had_problems:
         listing.problems[:] = [Problem(shown, 0, f"the folder has no {CENTRE_FILE}", _without_centre(folder, names))]
     return listing
@@ -109,13 +103,17 @@ def _without_centre(folder: Path, names: list[tuple[str, str]]) -> str:
 def _list_tenants(folder: Path, shown: str, listing: Listing) -> None:
     for name, kind in _scan(folder, shown, listing.problems):
         if kind == "file" and name.endswith(".yaml"):
-            listing.tenants.append(name.removesuffix(".yaml"))
+            if re.fullmatch(NAME, stem := name.removesuffix(".yaml")):
+                listing.tenants.append(stem)
+            else:
+                message = f"`{printable(stem)}` is no tenant's id: 2 to 24 lower-case letters, digits and hyphens"
+                listing.problems.append(Problem(f"{shown}/{printable(name)}", 0, message, "rename the file"))
         elif not (kind == "file" and name == "README.md"):
             stem = name.split(".")[0]
             fits = kind == "file" and stem.isprintable() and stem and not (folder / f"{stem}.yaml").exists()
             hint = f"did you mean {stem}.yaml?" if fits else "take it out: a tenant is one file, ID.yaml"
             message = f"not a tenant's file: an unknown {kind}"
-            listing.problems.append(Problem(f"{shown}/{_printable(name)}", 0, message, hint))
+            listing.problems.append(Problem(f"{shown}/{printable(name)}", 0, message, hint))
 
 
 def check_content(folder: Path, content: str) -> tuple[str, str] | None:
@@ -155,8 +153,11 @@ def _strange_file(folder: Path) -> tuple[str, str] | None:
         for name in sorted([*folders, *files]):
             path = Path(base) / name
             mode = path.lstat().st_mode
+            where = printable(str(path.relative_to(folder)))
+            if stat.S_ISREG(mode) and path.lstat().st_nlink > 1:
+                message = f"the content holds `{where}`, which has another name elsewhere (a hard link)"
+                return message, "a copy of the file: what is published must not change from elsewhere"
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 what = "a symbolic link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
-                where = _printable(str(path.relative_to(folder)))
                 return f"the content holds `{where}`, which is {what}", "only plain files are published"
     return None

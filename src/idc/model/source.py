@@ -58,7 +58,7 @@ class Source:
     def at(self, line: int, column: int) -> Place:
         """A place by its line and column; line 0 is the whole file."""
         shown = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
-        return Place(self.file, self.relative, line, column, shown[:400])
+        return Place(self.file, self.relative, line, column, shown)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -98,7 +98,7 @@ def decode(content: bytes, file: str) -> str | Problem:
         shown = content[begin:].split(b"\n", 1)[0].decode("utf-8", "replace")
         column = len(content[begin : error.start].decode("utf-8", "replace")) + 1
         message = f"not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}"
-        return Problem(file, line, message, "save it as UTF-8 (GBK or GB 18030 is not read)", shown[:400], column)
+        return Problem(file, line, message, "save it as UTF-8 (GBK or GB 18030 is not read)", shown, column)
 
 
 def load_source(path: Path, file: str, relative: str) -> tuple[Source | None, list[Problem]]:

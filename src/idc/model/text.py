@@ -49,6 +49,13 @@ def describe(character: str) -> str:
     return f"U+{ord(character):04X} {name}"
 
 
+def printable(text: str) -> str:
+    """A text from outside (a file's name, a value) as it is safe to print: what does not show is written out."""
+    if text.isprintable():
+        return text
+    return "".join(part if part.isprintable() else part.encode("unicode_escape").decode() for part in text)
+
+
 def hidden(text: str) -> int:
     """Index of the first character that does not show or turns the reading direction (bidi, zero width), or -1.
 

@@ -17,6 +17,7 @@ from idc.model.fields import (
     AnyInterfaceName,
     BandwidthField,
     BytesField,
+    Control,
     Cores,
     DateField,
     DurationField,
@@ -84,7 +85,7 @@ class FlowSpec(Strict):
     to: Ref = Field(description="who is called: a reference or an IPv4 network")
     port: Port = Field(description="destination port and protocol")
     why: Reason = Field(description="what it is needed for")
-    control: Annotated[str, Field(max_length=60)] = Field(default="", description="id of the control that asks for it")
+    control: Control = Field(default="", description="id of the control that asks for it")
     until: DateField | None = Field(default=None, description="last day on which it is allowed")
 
 
@@ -161,7 +162,7 @@ class BackupSpec(Strict):
 class EgressSpec(Strict):
     """One thing outside its own segments that a tenant may call."""
 
-    to: Ref = Field(description="an IPv4 network, or a reference (tenant/x/site/y, service/x, internet)")
+    to: Ref = Field(description="a network outside, a service (service/x), or a site of its own (tenant/x/site/y)")
     port: Port = Field(description="destination port and protocol")
     why: Reason = Field(description="what it is needed for")
     until: DateField | None = Field(default=None, description="last day on which it is allowed")

@@ -48,11 +48,19 @@ class Work:
         plan = without(self.whole, isolated)
         return dataclasses.replace(self, recorded=known, plan=plan, applied=known.standing, isolated=isolated)
 
+    @property
+    def locks_folder(self) -> Path:
+        """Where the centre keeps what was allocated."""
+        return self.folder / "locks"
+
     def record_allocation(self) -> None:
         """Write what was allocated, before anything is built on it; slots stay those that serve."""
-        early = self.next_lock.with_slots_of(self.lock)
-        early.write(self.folder / "locks")
-        early.write(self.station.folder / "locks")
+        self._early_lock.write(self.locks_folder)
+        self._early_lock.write(self.station.folder / "locks")
+
+    @property
+    def _early_lock(self) -> Lock:
+        return self.next_lock.with_slots_of(self.lock)
 
     def record_opening(self) -> Work:
         """The plan may stand in part from now on; returns the work that knows it."""
@@ -65,9 +73,11 @@ class Work:
 
     def record_applied(self) -> None:
         """The plan stands: write its lock, and the plan and the declaration's digest into the station."""
-        self.next_lock.write(self.folder / "locks")
-        self.next_lock.write(self.station.folder / "locks")
-        record.record_applied(self.station, self.whole, self.next_lock.serial)
+        # Two locks of one serial never differ: the slots that serve now are newer than the allocation before them.
+        lock = self.next_lock.after(self._early_lock)
+        lock.write(self.locks_folder)
+        lock.write(self.station.folder / "locks")
+        record.record_applied(self.station, self.whole, lock.serial)
 
 
 def centre_id(declaration: Declaration) -> str:

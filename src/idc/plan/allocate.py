@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 
-from idc.errors import RefusedError
 from idc.model.types import CentreSpec, Service, SiteKind, SiteSpec, TenantSpec, TenantState, Zone
 from idc.plan import capacity, catalogue
 from idc.plan.addresses import Addresses, Layout
 from idc.plan.capacity import Amount
-from idc.plan.inputs import Declaration, Problems
+from idc.plan.inputs import Declaration, Problems, tenant_file
 from idc.plan.lock import HostLock, Lock, SiteLock, TenantLock
 from idc.plan.placement import Room
 from idc.plan.sites import zones
@@ -40,15 +39,12 @@ def allocate(declaration: Declaration, lock: Lock, problems: Problems) -> Alloca
     return _Allocator(declaration, lock, layout, problems).run()
 
 
-def refuse_vanished(tenants: Iterable[TenantSpec], lock: Lock) -> None:
-    """Raise RefusedError when a tenant that holds something is no longer declared."""
-    gone = sorted(set(lock.tenants) - {spec.tenant for spec in tenants})
-    if gone:
-        names = ", ".join(f"tenants/{name}.yaml" for name in gone[:5]) + (" …" if len(gone) > 5 else "")
-        raise RefusedError(
-            f"{len(gone)} tenant{'s' if len(gone) > 1 else ''} of the lock no longer declared: {names}",
-            hint="restore the file; a tenant goes away by `state: retiring` and `idc retire`, never by absence",
-        )
+def note_vanished(declaration: Declaration, lock: Lock, problems: Problems) -> None:
+    """Note each tenant that holds something and is no longer declared."""
+    hint = "restore the file; a tenant goes away by `state: retiring` and `idc retire`, never by absence"
+    for name in sorted(set(lock.tenants) - {spec.tenant for spec in declaration.tenants}):
+        number = lock.tenants[name].number
+        problems.missing(tenant_file(name), f"tenant {name} is no longer declared, yet it holds number {number}", hint)
 
 
 def _layout(centre: CentreSpec, lock: Lock, problems: Problems) -> Layout | None:

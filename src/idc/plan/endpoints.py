@@ -16,7 +16,7 @@ from typing import Final
 
 from idc.model import refs
 from idc.model.refs import Reference
-from idc.model.types import TenantState, Visibility
+from idc.model.types import TenantState, Visibility, Zone
 from idc.plan import addresses, edge
 from idc.plan.inputs import Inputs
 from idc.plan.sites import Parts
@@ -87,7 +87,7 @@ class Endpoints:
         if segment is not None:
             return segment
         if reference.kind == "service":
-            raise UnrealisableError(f"{reference} runs no container of its own yet", "name its host, as host/core-1")
+            raise UnrealisableError(f"{reference} runs no container of its own yet", "name a site or a network")
         raise UnrealisableError(f"there is no {reference}", "name a site: tenant/ID/site/NAME")
 
     def _unplanned(self, reference: Reference) -> bool:
@@ -96,7 +96,7 @@ class Endpoints:
     def _zone(self, zone: str) -> list[Endpoint]:
         segments = self.by_zone.get(zone, ())
         if not segments:
-            raise UnrealisableError(f"no container runs in zone {zone} yet", "name a host, as host/core-1")
+            raise UnrealisableError(f"no container runs in zone {zone} yet", "name a site, a service or a network")
         return [self.container(segment) for segment in segments if segment.tenant not in self.closed]
 
     def container(self, segment: Segment) -> Endpoint:
@@ -123,6 +123,11 @@ class Endpoints:
         other = [spec.address.network for name, spec in centre.listeners.items() if name is not visibility]
         hosts = [IPv4Network(host.address) for host in self.hosts.values()]
         return Endpoint(INTERNET, "", None, addresses.without([centre.prefix, *other, *hosts, *NEVER_OUTSIDE]), via)
+
+
+def in_data_zone(end: Endpoint) -> bool:
+    """Whether an end is a site's database: its reference is the site's, and only its segment tells."""
+    return end.segment.endswith(f"-{Zone.DATA.value}")
 
 
 def total(endpoints: Iterable[Endpoint]) -> int:

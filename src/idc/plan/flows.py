@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from idc.model.types import EgressSpec, FlowSpec, TenantState, Zone
 from idc.plan import catalogue, edge
-from idc.plan.endpoints import Endpoints, UnrealisableError
+from idc.plan.endpoints import Endpoints, UnrealisableError, in_data_zone
 from idc.plan.inputs import CENTRE_FILE, Inputs, Problems, tenant_file
 from idc.plan.sites import Parts, site_ref
 from idc.plan.types import Endpoint, Flow, Segment
@@ -121,30 +121,40 @@ def _declared(written: _Written, inputs: Inputs, endpoints: Endpoints, problems:
                 f"it stands for {len(sources) * len(destinations)} flows", "name the sites that need it, not a zone"
             )
         where = inputs.declaration.where(written.file, *written.path).at
-        for source in sources:
-            for destination in destinations:
-                if source == destination and (written.origin == "egress" or len(sources) > 1):
-                    continue
-                _check(source, destination, inputs)
-                found.append(
-                    Flow(
-                        source=source,
-                        destination=destination,
-                        protocol="udp" if protocol == "udp" else "tcp",
-                        port=int(number),
-                        reason=written.why,
-                        control=written.control,
-                        origin=written.origin,
-                        where=where,
-                        until=written.until,
-                    )
+        joined = [(source, destination) for source in sources for destination in destinations]
+        allowed = [pair for pair in joined if not _opens_a_database(*pair)]
+        if joined and not allowed:
+            raise UnrealisableError(
+                "a database answers nobody but its own application", "name the application's site, which answers for it"
+            )
+        for source, destination in allowed:
+            if source == destination and (written.origin == "egress" or len(sources) > 1):
+                continue
+            _check(source, destination, inputs)
+            found.append(
+                Flow(
+                    source=source,
+                    destination=destination,
+                    protocol="udp" if protocol == "udp" else "tcp",
+                    port=int(number),
+                    reason=written.why,
+                    control=written.control,
+                    origin=written.origin,
+                    where=where,
+                    until=written.until,
                 )
+            )
     except UnrealisableError as error:
         who = written.source.partition("/site/")[0] if written.origin == "egress" else written.source
         what = f"no host can let {who} -> {written.to} : {written.port} pass"
         problems.at(written.file, written.path, f"{what}: {error}", error.hint)
         return ()
     return found
+
+
+def _opens_a_database(source: Endpoint, destination: Endpoint) -> bool:
+    """A database calls nobody, and is called by the application of its own site only, whatever a zone is named for."""
+    return in_data_zone(source) or (in_data_zone(destination) and destination.ref != source.ref)
 
 
 def _check(source: Endpoint, destination: Endpoint, inputs: Inputs) -> None:

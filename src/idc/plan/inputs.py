@@ -86,6 +86,11 @@ class Problems:
         """Note a problem in a tenant's file."""
         self.at(tenant_file(tenant), path, message, hint)
 
+    def missing(self, file: str, message: str, hint: str = "") -> None:
+        """Note a problem with a file that is not there."""
+        centre = self.declaration.where(CENTRE_FILE).problem("").file
+        self.found.append(Problem(f"{centre.removesuffix(CENTRE_FILE)}{file}", 0, message, hint))
+
     def stop(self) -> None:
         """Raise InputError when anything was noted."""
         if self.found:

@@ -1,6 +1,6 @@
 """The lock: what was allocated, and so must never move. Pure, but for ``read`` and ``write`` of its folder.
 
-    <centre>/locks/platform.yaml       serial, prefix, hosts with numbers and blocks, services
+    <centre>/locks/platform.yaml       serial, prefix, hosts with numbers and blocks, services, digests of tenants
     <centre>/locks/tenants/<id>.yaml   a tenant's number, and per site its host, subnets, slots and volumes
 
 A file a tenant, so that two new tenants never meet in one file. The files are JSON below one comment line (which YAML
@@ -103,6 +103,32 @@ class Lock:
             for name, entry in self.services.items()
         }
         return replace(self, tenants=tenants, services=services).after(before)
+
+    def moved_in(self, other: Lock) -> list[str]:
+        """What this lock holds and another one, said to be its successor, lacks or has elsewhere: references, sorted.
+
+        Blocks, sites, segments and volumes are only ever added; the edge may move with its service.
+        """
+        moved = [
+            f"host/{name}"
+            for name, host in self.hosts.items()
+            if (now := other.hosts.get(name)) is None or now.number != host.number or {*host.blocks} - {*now.blocks}
+        ]
+        for name, tenant in self.tenants.items():
+            after = other.tenants.get(name)
+            if after is None or after.number != tenant.number:
+                moved.append(f"tenant/{name}")
+                continue
+            for site, entry in tenant.sites.items():
+                held = after.sites.get(site)
+                if (
+                    held is None
+                    or held.host != entry.host
+                    or not entry.segments.items() <= held.segments.items()
+                    or not entry.volumes.items() <= held.volumes.items()
+                ):
+                    moved.append(f"tenant/{name}/site/{site}")
+        return sorted(moved)
 
     def free(self, tenant: str) -> Lock:
         """The lock without a tenant: its numbers may be given to others. Only for one whose data is gone."""

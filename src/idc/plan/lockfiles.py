@@ -1,29 +1,36 @@
-"""The lock's folder: read with suspicion, written atomically. The platform's file is written first, see ``write``."""
+"""The lock's folder: read with suspicion, written as one. See ``write`` for how it survives a run that is killed.
+
+The platform's file lists every tenant with the digest of its file. So a tenant's file that is lost, put in or altered
+is noticed: without the list its numbers would be given to others, and every address would move.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from idc.errors import InputError, Problem
-from idc.model.text import NAME
-from idc.plan import codec
-from idc.plan.addresses import SEGMENT_LENGTH, Layout
+from idc.model.text import NAME, printable
+from idc.plan import codec, lockchecks
 from idc.plan.lock import HostLock, Lock, SiteLock, TenantLock
+from idc.plan.lockchecks import PLATFORM, tenant_file
 
 FORMAT: Final = 1
 HEADER: Final = (
     "# Written by idc when a plan is applied: what was allocated. Never edit it; restore it from version control.\n"
 )
-RESTORE: Final = "restore the file from version control; idc writes it, people do not"
+RESTORE: Final = "restore it from version control, or from locks/ of the centre's station; idc writes it, people do not"
+STRANGER: Final = "take it out: idc keeps platform.yaml and tenants/ID.yaml here, and nothing else"
 LIMIT: Final = 1 << 20  # bytes; a tenant's file has some hundred
+PLATFORM_LIMIT: Final = 1 << 23  # some 60 a tenant
 LEFTOVER: Final = ".new"  # a file whose writing was cut off; the next write of it takes its place
 MANY: Final = 32  # from here on one sync of the disk is faster than one a file
 
@@ -39,6 +46,7 @@ class _Platform:
     prefix: IPv4Network
     hosts: Mapping[str, HostLock]
     services: Mapping[str, SiteLock]
+    tenants: Mapping[str, str]  # tenant -> digest of its file
 
 
 @dataclass(frozen=True)
@@ -58,37 +66,42 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
-    def refuse(self, file: str, message: str, needle: str = "") -> None:
+    def refuse(self, file: str, message: str, needle: str = "", *, hint: str = RESTORE) -> None:
         """Note a problem, at the first line that holds ``needle``."""
+        shown = str(self.folder / file)
         for number, line in enumerate(self.texts.get(file, "").splitlines(), 1):
             if needle and needle in line:
-                column = line.index(needle) + 1
-                self.problems.append(Problem(str(self.folder / file), number, message, RESTORE, line, column))
+                self.problems.append(Problem(shown, number, message, hint, line, line.index(needle) + 1))
                 return
-        self.problems.append(Problem(str(self.folder / file), 0, message, RESTORE))
+        self.problems.append(Problem(shown, 0, message, hint))
 
-    def value(self, file: str, kind: type[T]) -> T | None:
-        """A file's content, or None with a problem noted."""
+    def content(self, file: str, limit: int = LIMIT) -> bytes | None:
+        """A file's bytes, or None with a problem noted."""
         try:
-            text = self.texts[file] = _text(self.folder / file)
+            return _bytes(self.folder / file, limit)
+        except FileNotFoundError:
+            self.refuse(file, "is missing: what it holds would be given to others")
+        except OSError as error:
+            self.refuse(file, f"cannot be read: {error.strerror}")
+        except ValueError as error:
+            self.refuse(file, f"not as idc wrote it: {error}")
+        return None
+
+    def value(self, file: str, content: bytes, kind: type[T]) -> T | None:
+        """What a file's bytes mean, or None with a problem noted."""
+        try:
+            text = content.decode("utf-8")
+            # The header's line is left blank, so that line numbers hold.
+            text = self.texts[file] = "\n" + text.partition("\n")[2] if text.startswith("#") else text
             # The decoder is the plan's own; here every error of it is one of the file.
             return codec.decode(json.loads(text, object_pairs_hook=_no_duplicates), kind)
         except json.JSONDecodeError as error:
             line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
-            self.problems.append(
-                Problem(
-                    str(self.folder / file),
-                    error.lineno,
-                    f"not as idc wrote it: {error.msg}",
-                    RESTORE,
-                    line,
-                    error.colno,
-                )
-            )
+            message = f"not as idc wrote it: {error.msg}"
+            place = str(self.folder / file)
+            self.problems.append(Problem(place, error.lineno, message, RESTORE, line, error.colno))
         except (ValueError, TypeError, RecursionError) as error:
             self.refuse(file, f"not as idc wrote it: {error}")
-        except OSError as error:
-            self.refuse(file, f"cannot be read: {error.strerror}")
         return None
 
 
@@ -99,158 +112,196 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _text(path: Path) -> str:
-    """The file's JSON, the header's line left blank so that line numbers hold. No symlinks, no surprises in size."""
+def _bytes(path: Path, limit: int) -> bytes:
+    """A file's content. No symbolic links, no pipes, no surprises in size."""
     if not stat.S_ISREG(path.lstat().st_mode):
         raise ValueError("it is not a regular file")
-    with path.open("rb") as file:
-        content = file.read(LIMIT + 1)
-    if len(content) > LIMIT:
-        raise ValueError(f"it is larger than {LIMIT} bytes")
-    text = content.decode("utf-8")
-    return "\n" + text.partition("\n")[2] if text.startswith("#") else text
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"it is larger than {limit} bytes")
+    return content
+
+
+def digest(content: bytes) -> str:
+    """By which the platform's file knows a tenant's."""
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def read(folder: Path) -> Lock:
     """See ``Lock.read``."""
-    if not folder.is_dir() and not folder.is_symlink():
-        return Lock()
     reader = _Reader(folder)
-    if folder.is_symlink() or (folder / "tenants").is_symlink():
-        raise InputError(
-            [Problem(str(folder), 0, "is a symbolic link", "the lock's folder belongs in the centre folder")]
-        )
-    names = sorted(entry.name for entry in os.scandir(folder / "tenants")) if (folder / "tenants").is_dir() else []
-    names = [name for name in names if not (name.startswith(".") and name.endswith(LEFTOVER))]
-    if not names and not (folder / "platform.yaml").exists():
+    names, empty = _names(reader)
+    if reader.problems:
+        raise InputError(sorted(reader.problems))
+    if empty:
         return Lock()
-    platform = reader.value("platform.yaml", _Platform)
-    tenants: dict[str, TenantLock] = {}
-    for name in names:
-        identity = name.removesuffix(".yaml")
-        if identity == name or not re.fullmatch(NAME, identity):
-            reader.refuse(f"tenants/{name}", "is no tenant's file")
-            continue
-        entry = reader.value(f"tenants/{name}", _Tenant)
-        if entry is None:
-            continue
-        if entry.tenant != identity:
-            reader.refuse(f"tenants/{name}", f"says that it is tenant {entry.tenant}'s", f'"{entry.tenant}"')
-        tenants[identity] = TenantLock(entry.number, entry.sites)
+    content = reader.content(PLATFORM, PLATFORM_LIMIT)
+    platform = reader.value(PLATFORM, content, _Platform) if content is not None else None
     if platform is None:
         raise InputError(sorted(reader.problems))
     if platform.format != FORMAT:
-        reader.refuse("platform.yaml", f"format {platform.format} is not known to this idc", '"format"')
+        reader.refuse(PLATFORM, f"format {platform.format} is not known to this idc", '"format"')
+    for name in sorted(names - platform.tenants.keys()):
+        message = f"is not one of the tenants that {PLATFORM} lists"
+        reader.refuse(tenant_file(name), message, hint="take it out, or restore both from version control")
+    tenants: dict[str, TenantLock] = {}
+    for name, known in sorted(platform.tenants.items()):
+        if not re.fullmatch(NAME, name):
+            reader.refuse(PLATFORM, f"{name!r} is no tenant's name", '"tenants"')
+        elif (entry := _tenant(reader, name, known)) is not None:
+            tenants[name] = TenantLock(entry.number, entry.sites)
     lock = Lock(platform.serial, platform.prefix, platform.hosts, platform.services, tenants)
-    _check(lock, reader)
+    lockchecks.check(lock, reader.refuse)
     if reader.problems:
         raise InputError(sorted(set(reader.problems)))
     return lock
 
 
-def _check(lock: Lock, reader: _Reader) -> None:
-    """Contradictions within and between the files."""
-    assert lock.prefix is not None  # platform.yaml has one, or its reading failed
-    layout = Layout.of(lock.prefix)
-    if layout is None:
-        reader.refuse("platform.yaml", f"prefix {lock.prefix} is too small", f'"{lock.prefix}"')
-        return
-    _check_hosts(lock, layout, reader)
-    numbers: dict[int, str] = {}
-    for name, tenant in lock.tenants.items():
-        file = f"tenants/{name}.yaml"
-        if not 1 <= tenant.number <= layout.tenants:
-            reader.refuse(file, f"number {tenant.number} is out of range", '"number"')
-        other = numbers.setdefault(tenant.number, name)
-        if other != name:
-            reader.refuse(file, f"number {tenant.number} is tenant {other}'s", '"number"')
-    holders: dict[int, str] = {}
-    for file, owner, entry in _entries(lock):
-        blocks = lock.hosts[entry.host].blocks if entry.host in lock.hosts else None
-        if blocks is None:
-            reader.refuse(file, f"{owner} is on host {entry.host}, which the platform's file does not know", entry.host)
-            continue
-        starts = {int(block.network_address) for block in blocks}
-        for subnet in entry.segments.values():
-            text, first = f'"{subnet}"', int(subnet.network_address)
-            if subnet.prefixlen != SEGMENT_LENGTH or layout.block_start(first) not in starts:
-                reader.refuse(file, f"subnet {subnet} of {owner} is in no block of host {entry.host}", text)
-            other = holders.setdefault(first, owner)
-            if other != owner:
-                reader.refuse(file, f"subnet {subnet} of {owner} overlaps one of {other}", text)
+def _names(reader: _Reader) -> tuple[set[str], bool]:
+    """Tenants that have a file, and whether there is nothing at all. Whatever else lies there is a problem."""
+    found: set[str] = set()
+    if not os.path.lexists(reader.folder):
+        return found, True
+    entries = _scan(reader, "")
+    for name, kind in entries:
+        if (name, kind) == ("tenants", "folder"):
+            for inner, what in _scan(reader, "tenants/"):
+                identity = inner.removesuffix(".yaml")
+                if what == "folder" or identity == inner or not re.fullmatch(NAME, identity):
+                    reader.refuse(f"tenants/{printable(inner)}", "is no tenant's file", hint=STRANGER)
+                else:
+                    found.add(identity)
+        elif name == "tenants" or (name, kind) == (PLATFORM, "folder"):
+            reader.refuse(name, f"is a {kind}, which idc never wrote")
+        elif name != PLATFORM:
+            reader.refuse(printable(name), f"is a {kind} that idc did not write", hint=STRANGER)
+    return found, not found and not any(name == PLATFORM for name, _ in entries)
 
 
-def _entries(lock: Lock) -> Iterator[tuple[str, str, SiteLock]]:
-    for name, service in lock.services.items():
-        yield "platform.yaml", f"service/{name}", service
-    for name, tenant in lock.tenants.items():
-        for site, entry in tenant.sites.items():
-            yield f"tenants/{name}.yaml", f"tenant/{name}/site/{site}", entry
+def _scan(reader: _Reader, below: str) -> list[tuple[str, str]]:
+    """Names and kinds in a folder of the lock, without what a killed run left there."""
+    folder = reader.folder / below
+    if folder.is_symlink() or not folder.is_dir():
+        what = "is a symbolic link" if folder.is_symlink() else "is no folder"
+        reader.refuse(below.rstrip("/"), what, hint="the lock's folder belongs in the centre folder")
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(
+            (entry.name, "symbolic link" if entry.is_symlink() else "folder" if entry.is_dir() else "file")
+            for entry in entries
+            if not (entry.name.startswith(".") and entry.name.endswith(f".yaml{LEFTOVER}"))
+        )
 
 
-def _check_hosts(lock: Lock, layout: Layout, reader: _Reader) -> None:
-    numbers: dict[int, str] = {}
-    blocks: dict[int, str] = {}
-    for name, host in lock.hosts.items():
-        if not 1 <= host.number <= layout.hosts:
-            reader.refuse("platform.yaml", f"number {host.number} of host {name} is out of range", f'"{name}"')
-        other = numbers.setdefault(host.number, name)
-        if other != name:
-            reader.refuse("platform.yaml", f"number {host.number} of host {name} is host {other}'s", f'"{name}"')
-        for block in host.blocks:
-            start = int(block.network_address)
-            if not layout.is_block(block):
-                reader.refuse("platform.yaml", f"{block} of host {name} is no block of the prefix", f'"{block}"')
-            other = blocks.setdefault(start, name)
-            if other != name or host.blocks.count(block) > 1:
-                reader.refuse("platform.yaml", f"block {block} of host {name} is host {other}'s", f'"{block}"')
+def _tenant(reader: _Reader, name: str, known: str) -> _Tenant | None:
+    """A tenant's file, if it is the one that the platform's file lists."""
+    file = tenant_file(name)
+    ready = _leftover(reader.folder / file)
+    content = reader.content(str(ready.relative_to(reader.folder))) if os.path.lexists(ready) else None
+    if content is None or digest(content) != known:  # else its writing was cut off just before the rename
+        content = reader.content(file)
+    if content is None:
+        return None
+    entry = reader.value(file, content, _Tenant)
+    if entry is None:
+        return None
+    if digest(content) != known:
+        reader.refuse(file, f"was altered: it is not the file that {PLATFORM} lists")
+        return None
+    if entry.tenant != name:
+        reader.refuse(file, f"says that it is tenant {entry.tenant}'s", f'"{entry.tenant}"')
+    return entry
+
+
+def _leftover(path: Path) -> Path:
+    return path.with_name(f".{path.name}{LEFTOVER}")
 
 
 def write(lock: Lock, folder: Path) -> bool:
     """See ``Lock.write``.
 
-    The platform's file goes first: a run that dies in between leaves blocks that nobody uses yet, never a subnet in a
-    block that is nobody's.
+    Every new content is on the disk beside its file before the platform's file is renamed into place. That rename is
+    the moment in which the new lock stands: before it the old files are as they are listed, after it a file that still
+    has its old content is read from beside it. A tenant that is freed is moved aside first, for the same reason.
     """
     if lock.prefix is None:
         return False
-    platform = _Platform(FORMAT, lock.serial, lock.prefix, lock.hosts, lock.services)
-    wanted = {folder / "platform.yaml": platform} | {
-        folder / "tenants" / f"{name}.yaml": _Tenant(name, tenant.number, tenant.sites)
-        for name, tenant in lock.tenants.items()
-    }
-    changed: list[tuple[Path, str]] = []
-    for path, value in wanted.items():
-        text = f"{HEADER}{codec.dumps(value, indent=1)}\n"
-        if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
-            changed.append((path, text))
-    freed = [path for path in (folder / "tenants").glob("*.yaml") if path not in wanted]
+    (folder / "tenants").mkdir(parents=True, exist_ok=True)
+    _finish(folder)
+    wanted: dict[Path, bytes] = {}
+    digests: dict[str, str] = {}
+    for name, tenant in sorted(lock.tenants.items()):
+        content = _content(_Tenant(name, tenant.number, tenant.sites))
+        wanted[folder / tenant_file(name)] = content
+        digests[name] = digest(content)
+    platform = folder / PLATFORM
+    head = _content(_Platform(FORMAT, lock.serial, lock.prefix, lock.hosts, lock.services, digests))
+    changed = [(path, content) for path, content in wanted.items() if not _holds(path, content)]
+    if not _holds(platform, head):
+        changed.insert(0, (platform, head))
+    freed = [path for path in (folder / "tenants").glob("[!.]*.yaml") if path not in wanted]
     if changed or freed:
-        (folder / "tenants").mkdir(parents=True, exist_ok=True)
-        _replace_all(changed)
-        for path in freed:
-            path.unlink()
+        _replace_all(changed, freed)
     return bool(changed or freed)
 
 
-def _replace_all(files: list[tuple[Path, str]]) -> None:
-    """Put every file in place by rename, after its content is on the disk."""
-    ready: list[tuple[Path, Path]] = []
+def _content(value: _Platform | _Tenant) -> bytes:
+    return f"{HEADER}{codec.dumps(value, indent=1)}\n".encode()
+
+
+def _holds(path: Path, content: bytes) -> bool:
     try:
-        for path, text in files:
-            temporary = path.with_name(f".{path.name}{LEFTOVER}")
+        return path.read_bytes() == content
+    except FileNotFoundError:
+        return False
+
+
+def _finish(folder: Path) -> None:
+    """Put in place what a killed run left beside its files and the platform's file lists; remove the rest of it."""
+    left = [path for place in (folder, folder / "tenants") for path in place.glob(f".*.yaml{LEFTOVER}")]
+    if not left:
+        return
+    try:
+        text = (folder / PLATFORM).read_text(encoding="utf-8")
+        listed = json.loads(text.partition("\n")[2]).get("tenants", {})
+    except (OSError, ValueError, AttributeError):
+        listed = {}
+    for path in left:
+        target = path.with_name(path.name.removeprefix(".").removesuffix(LEFTOVER))
+        if target.name != PLATFORM and listed.get(target.stem) == digest(path.read_bytes()):
+            path.replace(target)
+        else:
+            path.unlink()
+
+
+def _replace_all(files: list[tuple[Path, bytes]], freed: list[Path]) -> None:
+    """Put every file in place by rename, after all content is on the disk; the first rename is the one that counts."""
+    ready: list[tuple[Path, Path]] = []
+    aside: list[tuple[Path, Path]] = []
+    stands = False
+    try:
+        for path, content in files:
+            temporary = _leftover(path)
             ready.append((temporary, path))
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
+            with temporary.open("wb") as file:
+                file.write(content)
                 if len(files) < MANY:
                     file.flush()
                     os.fsync(file.fileno())
+        for path in freed:
+            path.replace(_leftover(path))
+            aside.append((_leftover(path), path))
         if len(files) >= MANY:
             os.sync()
-        while ready:
-            temporary, path = ready[0]
+        for temporary, path in ready:
             temporary.replace(path)
-            ready.pop(0)
+            stands = True
+        for temporary, _ in aside:
+            temporary.unlink()
     finally:
-        for temporary, _ in ready:
-            temporary.unlink(missing_ok=True)
+        if not stands:
+            for temporary, _ in ready:
+                temporary.unlink(missing_ok=True)
+            for temporary, path in aside:
+                temporary.replace(path)

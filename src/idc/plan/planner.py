@@ -11,7 +11,7 @@ from idc.collector import without_collector
 from idc.model.types import CentreSpec, SiteKind, TenantSpec, TenantState
 from idc.model.units import format_bytes
 from idc.plan import addresses, bandwidth, capacity, catalogue, edge, flows, hostrules, sites
-from idc.plan.allocate import Allocation, allocate, refuse_vanished
+from idc.plan.allocate import Allocation, allocate, note_vanished
 from idc.plan.endpoints import Endpoints
 from idc.plan.inputs import Declaration, Inputs, Place, Problems
 from idc.plan.labs import MACHINE
@@ -34,7 +34,7 @@ def make(
     ``images`` gives the content id of each image by its short name; one that is missing is planned without an id.
     ``isolated`` tenants keep their containers but have no flow and no vhost. ``as_lab`` realises every host as a lab
     host, whatever its address. Raises InputError with all that cannot be planned (capacity, addresses, flows that no
-    host could let pass), RefusedError when a tenant that holds something is no longer declared.
+    host could let pass, a tenant that holds something and is no longer declared).
     """
     inputs = Inputs(declaration, images, isolated, today, as_lab)
     with without_collector():
@@ -42,8 +42,8 @@ def make(
 
 
 def _make(inputs: Inputs, lock: Lock) -> tuple[Plan, Lock]:
-    refuse_vanished(inputs.declaration.tenants, lock)
     problems = Problems(inputs.declaration)
+    note_vanished(inputs.declaration, lock, problems)
     inputs = _sound(inputs, problems)
     declaration, centre = inputs.declaration, inputs.declaration.centre
     allocation = allocate(declaration, lock, problems)

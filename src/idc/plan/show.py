@@ -107,9 +107,11 @@ def markdown(changes: Changes) -> str:
 
 def escape(line: str) -> str:
     """Text that markdown takes as it is: no markup, no mention, no cell's end."""
-    for character in "\\`*_[]<|#":
+    line = "".join(character if character.isprintable() else " " for character in line).replace("&", "&amp;")
+    for character in "\\`*_[]<>|#~$!":
         line = line.replace(character, f"\\{character}")
-    return line.replace("@", "&#64;")
+    # A mention, and a link that is made of nothing but its address.
+    return line.replace("@", "&#64;").replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
 
 
 def document(changes: Changes) -> dict[str, Any]:

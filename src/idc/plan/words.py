@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from idc.plan import capacity
 from idc.plan.changes import ACTIONS, Action, CapacityChange, Changes, Outage, ResourceChange, SettingChange
-from idc.plan.types import Flow, HostRule, Vhost
+from idc.plan.endpoints import in_data_zone
+from idc.plan.types import Endpoint, Flow, HostRule, Vhost
 
 SIGNS: dict[Action, str] = {"create": "+", "change": "~", "replace": "±", "destroy": "-"}
 
@@ -69,17 +70,18 @@ def setting(change: SettingChange) -> str:
 
 def flow(entry: Flow, *, opened: bool) -> str:
     """``service/edge may call tenant/tax/site/www on tcp/8080: requests for tax.city.example (8.1.3.1 a)``."""
-    target = f"{entry.destination.ref}{_part(entry)} on {entry.protocol}/{entry.port}"
+    source = f"{entry.source.ref}{_part(entry.source)}"
+    target = f"{entry.destination.ref}{_part(entry.destination)} on {entry.protocol}/{entry.port}"
     if not opened:
-        return f"{entry.source.ref} may no longer call {target}"
+        return f"{source} may no longer call {target}"
     until = f", until {entry.until}" if entry.until else ""
     where = f", {entry.where}" if entry.where else ""
-    return f"{entry.source.ref} may call {target}: {entry.reason} ({entry.control}{until}{where})"
+    return f"{source} may call {target}: {entry.reason} ({entry.control}{until}{where})"
 
 
-def _part(entry: Flow) -> str:
-    """Which part of a site is called, where a flow stays within it."""
-    return " (its database)" if entry.source.ref == entry.destination.ref else ""
+def _part(end: Endpoint) -> str:
+    """Which part of a site is meant: a database bears the reference of its site."""
+    return " (its database)" if in_data_zone(end) else ""
 
 
 def rule(entry: HostRule, *, opened: bool) -> str:

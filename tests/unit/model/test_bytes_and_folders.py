@@ -191,7 +191,24 @@ def test_a_tenant_file_with_a_foreign_name(folder: Path) -> None:
     text = (folder / "tenants" / "parks.yaml").read_text()
     (folder / "tenants" / "parks.yaml").rename(folder / "tenants" / "pаrks.yaml")
     assert "tenant: parks" in text
-    assert any("stands in the file of" in problem.message for problem in cases.problems_of(folder))
+    assert any("is no tenant's id" in problem.message for problem in cases.problems_of(folder))
+
+
+def test_a_tenant_files_name_injects_neither_lines_nor_escape_codes(folder: Path) -> None:
+    text = (folder / "tenants" / "parks.yaml").read_text()
+    (folder / "tenants" / "x\nerror: all is well\x1b[2J.yaml").write_text(text)
+    (problem,) = cases.problems_of(folder)
+    shown = problem.render()
+    assert "\x1b" not in shown
+    assert "\nerror: all is well" not in shown
+    assert "rename the file" in shown
+
+
+def test_content_with_a_hard_link_is_refused(folder: Path, tmp_path: Path) -> None:
+    """Its bytes could be changed from elsewhere, after they were looked at."""
+    (tmp_path / "elsewhere.html").write_text("one")
+    (folder / "content" / "tax" / "linked.html").hardlink_to(tmp_path / "elsewhere.html")
+    assert any("hard link" in problem.message for problem in cases.problems_of(folder))
 
 
 def test_all_problems_come_at_once_and_in_order(folder: Path) -> None:

@@ -224,10 +224,11 @@ def test_json_is_json_and_complete() -> None:
 
 
 def test_what_people_write_cannot_break_out_of_the_markdown() -> None:
-    name = "Parks | <img src=x> `code` [link](http://x) @everyone *bold*"
+    name = "Parks | <img src=x> `code` [link](http://x) @everyone *bold* ~~no~~ &lt;"
     found = changes(build.with_tenant(DECLARATION, build.tenant("roads", department=name)))
     (line,) = [line for line in show.markdown(found).splitlines() if "Parks" in line]
-    assert "\\| \\<img src=x> \\`code\\` \\[link\\](http://x) &#64;everyone \\*bold\\*" in line
+    assert "\\| \\<img src=x\\> \\`code\\` \\[link\\](http:&#47;&#47;x) &#64;everyone" in line
+    assert "\\*bold\\* \\~\\~no\\~\\~ &amp;lt;" in line
 
 
 def test_what_people_write_is_no_markup_on_a_terminal() -> None:

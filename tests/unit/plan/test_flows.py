@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from idc.errors import InputError, Problem
+from idc.plan import words
 from idc.plan.types import Flow, HostRule, Plan
 from tests.unit.plan import build
 from tests.unit.plan.build import Declared
@@ -169,6 +170,18 @@ def test_a_flow_from_a_host_is_sent_by_the_host_itself() -> None:
 def test_a_zone_stands_for_each_of_its_containers() -> None:
     made, _ = build.plan(two(flow("host/core-1", "zone/web", "9113/tcp")))
     assert [entry.destination.ref for entry in declared(made)] == ["tenant/parks/site/www", "tenant/tax/site/file"]
+
+
+def test_the_data_zone_stands_for_ones_own_database_only() -> None:
+    """A zone is no way to another tenant's data, whoever writes the flow."""
+    specs = [build.tenant("parks", build.app("maps")), build.tenant("tax", build.app())]
+    flows = (flow("tenant/tax/site/file", "zone/data", "5433/tcp"),)
+    (entry,) = declared(build.plan(build.declare(*specs, flows=flows))[0])
+    assert (entry.source.ref, entry.destination.ref) == ("tenant/tax/site/file", "tenant/tax/site/file")
+    assert "tenant/tax/site/file (its database) on tcp/5433" in words.flow(entry, opened=True)
+    for source, to in (("host/core-1", "zone/data"), ("zone/data", "host/core-1")):
+        problem = only(build.declare(*specs, flows=(flow(source, to, "5432/tcp"),)))
+        assert "a database answers nobody but its own application" in problem.message
 
 
 def test_egress_to_the_fabrics_users_leaves_by_the_edge() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from idc.errors import InputError, Problem, RefusedError
+from idc.errors import InputError, Problem
 from idc.plan.lock import Lock
+from idc.plan.lockfiles import digest
 from tests.unit.plan import build
 
 
@@ -69,10 +71,12 @@ def test_a_freed_tenant_leaves_no_file_and_its_number_is_given_again(lock: Lock,
     assert later.tenants["roads"].number == lock.tenants["parks"].number
 
 
-def test_a_tenant_that_vanished_is_refused(lock: Lock) -> None:
-    with pytest.raises(RefusedError, match=r"tenants/parks\.yaml") as caught:
+def test_a_tenant_that_vanished_is_refused_by_its_file(lock: Lock) -> None:
+    with pytest.raises(InputError) as caught:
         build.plan(build.declare(build.tenant("tax", build.site(), build.app())), lock)
-    assert "retiring" in caught.value.hint
+    (problem,) = caught.value.problems
+    assert problem.file == "/centre/tenants/parks.yaml"
+    assert "retiring" in problem.hint
 
 
 def test_an_allocation_may_be_written_before_its_slots(lock: Lock) -> None:
@@ -89,12 +93,15 @@ def only(folder: Path) -> Problem:
     return caught.value.problems[0]
 
 
-def edit(path: Path, change: Callable[[dict[str, object]], object]) -> None:
-    """Change a lock file as someone with an editor would."""
+def edit(path: Path, change: Callable[[dict[str, object]], object], *, restamp: bool = True) -> None:
+    """Change a lock file as someone with an editor would, who (``restamp``) knows of the digests too."""
     header, _, body = path.read_text().partition("\n")
     data = json.loads(body)
     change(data)
     path.write_text(f"{header}\n{json.dumps(data, indent=1)}\n")
+    if restamp and path.parent.name == "tenants":
+        stamp = digest(path.read_bytes())
+        edit(path.parents[1] / "platform.yaml", lambda data: data["tenants"].update({path.stem: stamp}))  # type: ignore[attr-defined]
 
 
 def test_overlapping_subnets_are_refused_with_their_line(lock: Lock, folder: Path) -> None:
@@ -141,6 +148,50 @@ def test_overlapping_subnets_are_refused_with_their_line(lock: Lock, folder: Pat
             lambda data: data["sites"]["www"]["slots"]["tax-www-web"].update(slot="c"),
             "'c' is none of",
         ),
+        (
+            "tenants/tax.yaml",
+            lambda data: data["sites"]["www"].update(volumes={"parks-www-content": "content"}),
+            "'parks-www-content' is no volume of site www",
+        ),
+        (
+            "tenants/tax.yaml",
+            lambda data: data["sites"]["www"].update(volumes={"../../etc": "content"}),
+            "'../../etc' is no volume",
+        ),
+        (
+            "tenants/tax.yaml",
+            lambda data: data["sites"]["www"].update(volumes={"tax-www-content": "database"}),
+            "is not for 'database'",
+        ),
+        (
+            "tenants/tax.yaml",
+            lambda data: data["sites"].update({"../x": {"host": "web-1", "segments": {}}}),
+            "is no site's name",
+        ),
+        (
+            "tenants/tax.yaml",
+            lambda data: data["sites"]["www"]["segments"].update(edge="10.64.32.240/28"),
+            "has no segment 'edge'",
+        ),
+        (
+            "tenants/tax.yaml",
+            lambda data: data["sites"]["www"]["slots"].update({"parks-www-web": {"slot": "a", "digest": "0" * 16}}),
+            "'parks-www-web' is no container of site www",
+        ),
+        (
+            "tenants/tax.yaml",
+            lambda data: data["sites"]["www"]["slots"]["tax-www-web"].update(digest="x"),
+            "'x' is no digest",
+        ),
+        ("platform.yaml", lambda data: data.update(serial=-1), "serial -1 is out of range"),
+        (
+            "platform.yaml",
+            lambda data: data["services"].update(rogue={"host": "web-1", "segments": {}}),
+            "no service 'rogue'",
+        ),
+        ("platform.yaml", lambda data: data["hosts"].update({"../x": {"number": 9, "blocks": []}}), "no host's name"),
+        ("platform.yaml", lambda data: data["tenants"].update({"../x": "0"}), "is no tenant's name"),
+        ("platform.yaml", lambda data: data.pop("tenants"), "`tenants` is missing"),
         ("platform.yaml", lambda data: data.update(format=2), "format 2 is not known"),
         ("platform.yaml", lambda data: data["hosts"]["web-1"].update(number=1), "is host core-1's"),
         ("platform.yaml", lambda data: data["hosts"]["web-1"].update(number=254), "out of range"),
@@ -198,7 +249,7 @@ def test_whatever_a_file_holds_is_refused_without_a_traceback(folder: Path, cont
     assert only(folder).file == str(folder / "tenants" / "tax.yaml")
 
 
-def test_symlinks_pipes_and_strange_names_are_refused(folder: Path, tmp_path: Path) -> None:
+def test_symlinks_and_pipes_are_refused(folder: Path, tmp_path: Path) -> None:
     real = folder / "tenants" / "tax.yaml"
     real.rename(tmp_path / "elsewhere")
     real.symlink_to(tmp_path / "elsewhere")
@@ -206,9 +257,39 @@ def test_symlinks_pipes_and_strange_names_are_refused(folder: Path, tmp_path: Pa
     real.unlink()
     os.mkfifo(real)
     assert "not a regular file" in only(folder).message
-    real.unlink()
-    (folder / "tenants" / "..%2f.yaml").write_text("{}")
-    assert "is no tenant's file" in only(folder).message
+
+
+@pytest.mark.parametrize("name", ["tenants/..%2f.yaml", "tenants/notes.txt", "notes.txt", "platform.yaml.orig"])
+def test_strangers_are_refused(folder: Path, name: str) -> None:
+    (folder / name).write_text("{}")
+    assert only(folder).file == str(folder / name)
+
+
+def test_plain_files_in_place_of_the_folders_are_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.rmtree(folder / "tenants")
+    (folder / "tenants").write_text("")
+    assert only(folder).file == str(folder / "tenants")
+    (tmp_path / "file").write_text("")
+    assert "no folder" in only(tmp_path / "file").message
+
+
+def test_a_lost_file_of_a_tenant_is_refused_whatever_else_is_there(folder: Path) -> None:
+    """Without it the next new tenant would get its number, and every address after it would move."""
+    (folder / "tenants" / "parks.yaml").unlink()
+    problem = only(folder)
+    assert problem.file == str(folder / "tenants" / "parks.yaml")
+    assert "is missing" in problem.message
+    assert "station" in problem.hint
+
+
+def test_an_extra_file_of_a_tenant_is_refused(folder: Path) -> None:
+    (folder / "tenants" / "roads.yaml").write_text((folder / "tenants" / "parks.yaml").read_text())
+    assert "is not one of the tenants" in only(folder).message
+
+
+def test_an_altered_file_of_a_tenant_is_refused(lock: Lock, folder: Path) -> None:
+    edit(folder / "tenants" / "parks.yaml", lambda data: data.update(number=9), restamp=False)
+    assert "was altered" in only(folder).message
 
 
 def test_a_missing_platform_file_is_refused(folder: Path) -> None:
@@ -219,6 +300,48 @@ def test_a_missing_platform_file_is_refused(folder: Path) -> None:
 def test_a_write_that_was_killed_leaves_a_lock_that_is_read(lock: Lock, folder: Path) -> None:
     (folder / "tenants" / ".roads.yaml.new").write_text("{ half")
     assert Lock.read(folder) == lock
+
+
+class KilledError(BaseException):
+    """As if the process had gone: nothing is tidied up."""
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_a_write_that_is_killed_at_any_step_leaves_the_old_lock_or_the_new(
+    lock: Lock, folder: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    specs = [build.tenant("parks", build.site(), build.site("maps")), build.tenant("roads")]
+    freed = lock.free("tax")
+    _, later = build.plan(build.declare(*specs), freed)
+    later = replace(later, serial=lock.serial + 1)
+    left = steps
+    names = ("replace", "unlink")
+    plain = {name: getattr(Path, name) for name in names}
+
+    def killed(name: str) -> Callable[..., object]:
+        def step(self: Path, *args: object, **keys: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise KilledError
+            return plain[name](self, *args, **keys)
+
+        return step
+
+    for name in names:
+        monkeypatch.setattr(Path, name, killed(name))
+    died = False
+    try:
+        later.write(folder)
+    except KilledError:
+        died = True
+    monkeypatch.undo()
+    assert died == (steps < 5)  # parks, roads and the platform into place, tax aside and gone
+    assert Lock.read(folder) in (lock, later)
+    assert (Lock.read(folder) == later) == (steps >= 2)
+    later.write(folder)
+    assert Lock.read(folder) == later
+    assert not [*folder.rglob("*.new")]
 
 
 def test_another_prefix_than_the_allocated_one_is_refused(lock: Lock) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface
+from ipaddress import IPv4Interface, IPv6Interface
 from typing import Final
 
+from idc.model.checks import networks
 from idc.model.checks.scope import Scope
 from idc.model.enums import SERVICE_ZONE, Service, Visibility, Zone
 from idc.model.folder import CENTRE_FILE
@@ -13,13 +14,11 @@ from idc.model.profiles import Isolation
 from idc.model.text import did_you_mean
 from idc.model.types import CentreSpec
 
-# Ranges for networks of one's own: RFC 1918, RFC 6598 (shared), RFC 2544 (benchmarks: test centres).
-PRIVATE: Final = tuple(
-    IPv4Network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
-)
 #: Without these a centre serves nobody, or loses what it serves.
 REQUIRED: Final = (Service.EDGE, Service.BACKUP)
 INTERNET: Final = "internet"
+#: Names that stand for something else: this machine, a lab's hosts as a whole, the platform's stack, a fabric.
+RESERVED: Final = frozenset({"machine", "localhost", "lab", "platform", "internet"})
 
 
 def run(scope: Scope, centre: CentreSpec) -> None:
@@ -51,7 +50,7 @@ def _fabric(scope: Scope, centre: CentreSpec) -> None:
 
 def _prefix(scope: Scope, centre: CentreSpec) -> None:
     prefix = centre.prefix
-    if not any(prefix.subnet_of(private) for private in PRIVATE):
+    if not any(prefix.subnet_of(private) for private in networks.PRIVATE):
         scope.add(CENTRE_FILE, ("prefix",), f"`{prefix}` is no private network", "as 10.64.0.0/13 (RFC 1918)")
     elif not 8 <= prefix.prefixlen <= 20:
         message = f"`{prefix}` has {prefix.num_addresses:,} addresses; a prefix is a /8 to /20"
@@ -67,9 +66,15 @@ def _hosts(scope: Scope, centre: CentreSpec) -> None:
         for index, zone in enumerate(host.zones):
             if zone in host.zones[:index]:
                 scope.add(CENTRE_FILE, ("hosts", name, "zones", index), f"the zone `{zone}` is given twice", "keep one")
+        if name in RESERVED:
+            message = f"`{name}` is no name for a host: idc or the system uses it"
+            scope.add(CENTRE_FILE, ("hosts", name), message, f"as {name}-1", key=True)
         if host.address is None:
             continue
         path = ("hosts", name, "address")
+        if kind := networks.unusable(host.address):
+            message = f"`{host.address}` is a {kind} address, by which no machine is reached"
+            scope.add(CENTRE_FILE, path, message, "as 192.0.2.10")
         if (other := seen.setdefault(host.address, name)) != name:
             place = scope.place(CENTRE_FILE, "hosts", other, "address")
             message = f"`{host.address}` is also the address of {other} ({place.at})"
@@ -105,6 +110,9 @@ def _services(scope: Scope, centre: CentreSpec) -> None:
                 scope.add(CENTRE_FILE, path, message, f"one of {', '.join(able)}, or {add}" if able else add)
             if name in hosts[:index]:
                 scope.add(CENTRE_FILE, path, f"the host `{name}` is given twice", "keep one")
+            elif service is Service.EDGE and index:
+                message = f"the edge stands on one host so far: `{name}` would not be used"
+                scope.add(CENTRE_FILE, path, message, f"`edge: [{hosts[0]}]`")
 
 
 def _listeners(scope: Scope, centre: CentreSpec) -> None:
@@ -119,7 +127,11 @@ def _listeners(scope: Scope, centre: CentreSpec) -> None:
             message = f"a listener to the Internet, but the isolation of internet and {centre.fabric} is {law}{why}"
             scope.add(CENTRE_FILE, ("listeners", "internet"), message, "take the listener out", key=True)
     taken: list[tuple[str, IPv4Interface | IPv6Interface, tuple[str, ...]]] = []
+    _interfaces(scope, centre)
     for key, interface, path in _listener_addresses(centre):
+        if kind := networks.unusable(interface.ip):
+            message = f"`{interface.ip}` is a {kind} address, where nobody could call"
+            scope.add(CENTRE_FILE, path, message, "an address of the edge on that network")
         if isinstance(interface, IPv4Interface) and interface.network.overlaps(centre.prefix):
             place = scope.place(CENTRE_FILE, "prefix")
             message = f"the listener's network {interface.network} overlaps the prefix {centre.prefix} ({place.at})"
@@ -132,10 +144,29 @@ def _listeners(scope: Scope, centre: CentreSpec) -> None:
                 scope.add(CENTRE_FILE, path, message, "the Internet and the fabric's users are two networks")
         taken.append((key, interface, path))
         for name, host in centre.hosts.items():
-            if host.address is not None and host.address == interface.ip:
-                place = scope.place(CENTRE_FILE, "hosts", name, "address")
-                message = f"`{interface.ip}` is also the address of the host {name} ({place.at})"
-                scope.add(CENTRE_FILE, path, message, "a listener has an address of its own")
+            if host.address is None or host.address not in interface.network:
+                continue
+            place = scope.place(CENTRE_FILE, "hosts", name, "address")
+            message, hint = f"`{interface.ip}` is also the address of", "a listener has an address of its own"
+            if host.address != interface.ip:
+                message = f"`{interface.network}` holds {host.address},"
+                hint = "hosts stand on a network apart from those who call the edge"
+            scope.add(CENTRE_FILE, path, f"{message} the host {name} ({place.at})", hint)
+
+
+def _interfaces(scope: Scope, centre: CentreSpec) -> None:
+    """Each listener has an interface to itself: what comes in there is known by it."""
+    hosts = [centre.hosts[name] for name in centre.services.get(Service.EDGE, ()) if name in centre.hosts]
+    taken = {host.interface: "uplink of the edge" for host in hosts if host.address is not None}
+    for visibility, listener in centre.listeners.items():
+        name, path = listener.interface, ("listeners", visibility.value, "interface")
+        if name in ("lo", "uplink") or name.startswith(("br-", "docker", "veth")):
+            message = f"`{name}` is no interface of a network outside"
+            scope.add(CENTRE_FILE, path, message, "the host's own interface on that network, as eth1")
+        elif name and name in taken:
+            message = f"`{name}` is also the interface of the {taken[name]}"
+            scope.add(CENTRE_FILE, path, message, "each has one of its own")
+        taken[name] = f"listener `{visibility.value}`"
 
 
 def _listener_addresses(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 from idc.model import refs
+from idc.model.checks import networks
 from idc.model.checks.scope import Scope
 from idc.model.enums import Service, Zone
 from idc.model.folder import CENTRE_FILE
 from idc.model.profiles import Isolation
 from idc.model.refs import Reference
 from idc.model.text import did_you_mean
-from idc.model.types import CentreSpec
+from idc.model.types import CentreSpec, TenantSpec
 
 INTERNET = "internet"
 _CURE = {
@@ -30,7 +31,7 @@ def run(scope: Scope, centre: CentreSpec) -> None:
         sound = _end(scope, centre, CENTRE_FILE, (*path, "from"), source)
         sound &= _end(scope, centre, CENTRE_FILE, (*path, "to"), to)
         if sound:
-            _both_ends(scope, path, source, to)
+            _both_ends(scope, centre, path, source, to)
         _until(scope, CENTRE_FILE, path, flow.until)
         key = (str(source), str(to), flow.port)
         if (first := seen.setdefault(key, index)) != index:
@@ -39,11 +40,40 @@ def run(scope: Scope, centre: CentreSpec) -> None:
     for stem, tenant in scope.tenants.items():
         file = f"tenants/{stem}.yaml"
         for index, egress in enumerate(tenant.egress):
-            _end(scope, centre, file, ("egress", index, "to"), refs.parse(egress.to))
+            to = refs.parse(egress.to)
+            where = ("egress", index, "to")
+            if _end(scope, centre, file, where, to) and (wrong := _not_its_own(stem, to)):
+                scope.add(file, where, *wrong)
+            _same_egress(scope, file, tenant, index, to)
             _until(scope, file, ("egress", index), egress.until)
 
 
-def _both_ends(scope: Scope, path: tuple[str | int, ...], source: Reference, to: Reference) -> None:
+def _not_its_own(tenant: str, to: Reference) -> tuple[str, str] | None:
+    """Why a tenant's own file cannot grant this: it asks for what is the centre's or another tenant's to give."""
+    joined = "only `flows:` of centre.yaml may do this, which the centre approves"
+    if to.kind == "site" and to.name != tenant:
+        return f"`{to}` is another tenant's: an egress does not join two tenants", joined
+    if to.kind in ("host", "zone"):
+        return f"`{to}` is the centre's own: a tenant calls networks outside, services and its own sites", joined
+    if to == Reference("service", Service.EDGE.value):
+        return "the edge takes calls from people, by its listeners", "name the site itself"
+    return None
+
+
+def _same_egress(scope: Scope, file: str, tenant: TenantSpec, index: int, to: Reference) -> None:
+    """Two lines of one right: when one of them is taken out, it stays open."""
+    port = tenant.egress[index].port
+    for first, egress in enumerate(tenant.egress[:index]):
+        other = refs.parse(egress.to)
+        both = to.network is not None and other.network is not None and to.network.overlaps(other.network)
+        if egress.port == port and (both or other == to):
+            place = scope.place(file, "egress", first, "to")
+            message = f"`{to}` to {port} is in part or whole what {place.at} says already (`{other}`)"
+            scope.add(file, ("egress", index, "to"), message, "keep one")
+            return
+
+
+def _both_ends(scope: Scope, centre: CentreSpec, path: tuple[str | int, ...], source: Reference, to: Reference) -> None:
     if source == to:
         scope.add(CENTRE_FILE, (*path, "to"), f"the flow goes from {source} to itself", "name two different ends")
     elif source.kind in ("fabric", "network") and to.kind in ("fabric", "network"):
@@ -52,6 +82,9 @@ def _both_ends(scope: Scope, path: tuple[str | int, ...], source: Reference, to:
     elif source == Reference("fabric", INTERNET) and str(to) not in ("service/edge", "zone/edge"):
         message = f"the Internet comes in by the edge only, never straight to {to}"
         scope.add(CENTRE_FILE, (*path, "to"), message, "a site is shown to the Internet by `visibility: internet`")
+    elif source.network is not None and networks.public(source.network, centre) and str(to) != "service/edge":
+        message = f"`{source}` is on the Internet, which comes in by the edge only, never straight to {to}"
+        scope.add(CENTRE_FILE, (*path, "from"), message, "a network of your own (RFC 1918), behind which people log in")
 
 
 def _until(scope: Scope, file: str, path: tuple[str | int, ...], until: date | None) -> None:
@@ -71,11 +104,7 @@ def _end(scope: Scope, centre: CentreSpec, file: str, path: tuple[str | int, ...
 
 def _unknown(scope: Scope, centre: CentreSpec, ref: Reference) -> tuple[str, str] | None:
     if ref.kind == "network" and ref.network is not None:
-        if ref.network.prefixlen == 0:
-            return f"`{ref}` is everything", "name `internet`, or the network that is meant"
-        if ref.network.overlaps(centre.prefix):
-            return f"`{ref}` overlaps the prefix {centre.prefix}", "name it: tenant/ID/site/NAME, service/NAME"
-        return None
+        return networks.unsound(ref.network, centre)
     if ref.kind in ("tenant", "site"):
         return _tenant(scope, ref)
     if ref.kind == "host":
