@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from idc import paths, render
 from idc.engine import files
+from idc.engine.sessions import kill_naming
 from idc.engine.station import Station
 from idc.errors import ToolError
 from idc.plan.types import Plan
@@ -114,6 +115,7 @@ def converge(
         _run(folder, tags, events, check, deadline)
         return AnsibleResult(events.results(), time.monotonic() - began)
     finally:
+        kill_naming(folder)  # workers of a late run have sessions of their own, and would go on with their tasks
         shutil.rmtree(folder, ignore_errors=True)
 
 

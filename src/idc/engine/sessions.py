@@ -29,6 +29,30 @@ def kill_session(session: int) -> None:
         time.sleep(_PAUSE)
 
 
+def kill_naming(folder: Path) -> None:
+    """Kill every process whose command line names a folder: for programs whose workers open sessions of their own."""
+    wanted = os.fsencode(folder)
+    for _ in range(_ROUNDS):
+        members = [pid for pid in _all() if pid != os.getpid() and wanted in _command_line(pid)]
+        if not members:
+            return
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_PAUSE)
+
+
+def _all() -> list[int]:
+    return [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""  # it has just gone
+
+
 def session_members(session: int) -> list[int]:
     """Pids of a session's processes that still run (those that only wait to be collected do not count)."""
     members = []

@@ -176,6 +176,8 @@ def nginx(host: Host) -> Iterator[str]:
     assert master.stdout
     master.stdout.readline()
     (host.state / "containers" / "edge-a").write_text(str(master.pid))
+    while not host_folders.serving(str(master.pid)):  # a worker is one from when it has its title
+        time.sleep(0.01)
     yield str(master.pid)
     os.killpg(master.pid, signal.SIGKILL)
     master.wait()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-from idc.engine.sessions import kill_session, session_members, started_at
+from idc.engine.sessions import kill_naming, kill_session, session_members, started_at
 
 # A program whose child has a process group of its own, as Pulumi's plugins have.
 PARENT = """
@@ -47,3 +49,16 @@ def test_this_process_is_older_than_now() -> None:
     start = started_at(os.getpid())
     assert start is not None
     assert start <= time.time() + 2
+
+
+def test_what_names_a_folder_is_ended_whatever_its_session(tmp_path: Path) -> None:
+    inside = subprocess.Popen(["sh", "-c", "sleep 60; :", str(tmp_path / "run")], start_new_session=True)
+    outside = subprocess.Popen(["sleep", "60"])
+    try:
+        kill_naming(tmp_path / "run")
+        assert inside.wait(5) == -signal.SIGKILL
+        assert outside.poll() is None
+    finally:
+        outside.kill()
+        outside.wait()
+        subprocess.run(["pkill", "-9", "-s", str(inside.pid)], check=False)
