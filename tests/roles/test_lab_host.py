@@ -21,7 +21,7 @@ from idc.engine.hosts import Hosts
 from idc.engine.station import Station
 from tests.roles.lab import Lab, plan
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("roles")]  # the tests go on from each other's state
 
 PLAN = plan()
 BOTH = ("one", "two")

@@ -171,6 +171,9 @@ def watch(
                     trails.lost += filters.lost(sock)
                 for space, sock in inner:
                     trails.take_in(space, sock)
+                # Whoever has the answer finds nothing left: all is closed before it ends.
+                for sock in (control, *listeners, *(sock for _, sock in (*watchers, *inner))):
+                    sock.close()
                 asked.settimeout(10)
                 with asked, asked.makefile("w", encoding="utf-8") as out:
                     json.dump(trails.document(), out)
