@@ -3,7 +3,7 @@
 A generated centre; seconds for rendering its rule sets, reading them back, and proving them; then one leak is put into
 the rules of one host, and what is found is named. Beside it, on the same rule set of the edge (the largest): every pair
 of container addresses through the interpreter of single packets, and z3 alone on the same question. Whatever takes
-longer than a minute is not waited for. Goal: a proof under 1 s at 10,000 tenants.
+longer than twenty seconds is not waited for. Goal: a proof under 1 s at 10,000 tenants.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from idc.plan import make
 from idc.plan.lock import Lock
 from idc.plan.types import Plan
 from idc.proof import Proof
-from idc.proof.fields import TCP
+from idc.proof.fields import TCP, Field
 from idc.proof.forwarding import Fabric, HostForwarding, Values
 from idc.proof.from_plan import fabric, rendered
 from idc.proof.prove import prove
@@ -33,7 +33,7 @@ from idc.proof.walk import Packet, walk
 SIZES = (10, 100, 1_000, 10_000)
 TODAY = datetime.date(2026, 6, 1)
 IMAGES = {name: f"sha256:{name}" for name in ("client", "edge", "filing", "lab-host", "nginx-static", "postgresql")}
-PATIENCE = 60.0  # seconds
+PATIENCE = 20.0  # seconds
 RUNS = 3
 
 
@@ -63,7 +63,8 @@ def timed(plan: Plan, real: Fabric) -> tuple[float, Proof]:
 def flows_of(host: HostForwarding) -> Values:
     """The set of flows as the edge's own rules have it."""
     chain = host.tables[0].chains["forward"]
-    return max((m.values for rule in chain.rules for m in rule.matches), key=lambda values: values.low.size)
+    tuples = (Field.SADDR, Field.DADDR, Field.PROTO, Field.DPORT)
+    return next(m.values for rule in chain.rules for m in rule.matches if m.values.fields == tuples)
 
 
 def brute_force(plan: Plan, host: HostForwarding) -> str:
