@@ -10,3 +10,5 @@ from idc.proof.prove import prove_snapshots as prove_snapshots
 from idc.proof.verdict import Proof as Proof
 from idc.proof.verdict import Violation as Violation
 from idc.proof.verdict import Witness as Witness
+from idc.proof.why import Answer as Answer
+from idc.proof.why import why as why

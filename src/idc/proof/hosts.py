@@ -135,17 +135,17 @@ class HostProof:
     def broken_promises(self) -> Iterator[Violation]:
         """Declared packets that do not pass, by what stops them."""
         contract = self.contract
-        there = contract.there.limited(Field.CT, OPEN)
-        for direction, tuples in (("request", there), ("reply", contract.back)):
-            yield from self._flows(direction, tuples)
+        yield from self._flows(Boxes.union(self.family, [contract.there.limited(Field.CT, OPEN), contract.back]))
         for entry in contract.entries:
             yield from self._entry(entry)
         yield from self._ways()
         for place, promised in (("input", contract.promised_in), ("output", contract.promised_out)):
             yield from self._host_rules(place, promised)
 
-    def _flows(self, direction: str, tuples: Boxes) -> Iterator[Violation]:
+    def _flows(self, tuples: Boxes) -> Iterator[Violation]:
+        """Requests and replies together: what is wrong says by its packet which of them it is."""
         contract = self.contract
+        direction = "{direction}"
         nowhere = tuples.subtract(contract.homes.freed(Field.IIF))
         yield from self._told(nowhere, f"a flow's {direction} has a source that no link leads to", None)
         nowhere = tuples.subtract(contract.outs.freed(Field.OIF))
@@ -231,17 +231,18 @@ class HostProof:
 
     def _told(self, boxes: Boxes, what: str, rule: Rule | None) -> Iterator[Violation]:
         """Promises not kept: one violation a flow, at most a few."""
-        told: set[str] = set()
+        told: set[tuple[str, bool]] = set()
         for row in range(len(boxes)):
             candidate, prefer = packet(self.host, Entering(boxes, translated=False), row)
             flow = self._flow(boxes.low[row])
-            if flow in told:
+            if (flow, candidate.ct.reply) in told:
                 continue
-            told.add(flow)
+            told.add((flow, candidate.ct.reply))
+            said = what.format(direction="reply" if candidate.ct.reply else "request")
             if boxes.low[row][Field.IIF] != boxes.high[row][Field.IIF]:
                 candidate = _sent(candidate)
             yield Violation(
-                "declared in real", self.host.name, what, rule=rule.text if rule else "", flow=flow,
+                "declared in real", self.host.name, said, rule=rule.text if rule else "", flow=flow,
                 witness=Witness(candidate, journey(self.fabric, self.host.name, candidate, prefer)),
             )  # fmt: skip
             if len(told) >= _TOLD:

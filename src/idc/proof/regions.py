@@ -62,15 +62,17 @@ class Regions:
             verdict = rule.verdict
             if not rest:
                 break
-            if verdict is None or not (boxes := self.of(rule, family)) or not (hit := rest.intersect(boxes)):
+            if verdict is None or not (boxes := self.of(rule, family)):
                 continue
             if rule.sometimes:
                 if verdict.kind == "accept" and mode == "may":
-                    accepted.append(hit)
+                    accepted.append(rest.intersect(boxes))
                     continue
                 if not (verdict.kind == "drop" and mode == "must" and rule.sometimes == "rate"):
                     continue
-            rest = rest.subtract(boxes)
+            hit, rest = rest.split(boxes)
+            if not hit:
+                continue
             if verdict.kind == "accept":
                 accepted.append(hit)
             elif verdict.kind == "drop":

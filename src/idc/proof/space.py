@@ -145,8 +145,17 @@ class Boxes:
 
     def subtract(self, other: Boxes) -> Boxes:
         """Packets in this one and not in the other."""
+        return self._split(other, common=False)[1]
+
+    def split(self, other: Boxes) -> tuple[Boxes, Boxes]:
+        """Packets in both, and those in this one only."""
+        return self._split(other, common=True)
+
+    def _split(self, other: Boxes, *, common: bool) -> tuple[Boxes, Boxes]:
+        none = Boxes.none(self.family)
         if not self or not other:
-            return self
+            return none, self
+        both: list[Boxes] = []
         covered = np.zeros(len(self), dtype=bool)
         partly: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
         for a, b in self._meeting(other):
@@ -155,9 +164,12 @@ class Boxes:
                 inside &= ((other.low[b, field] <= self.low[a, field])
                            & (self.high[a, field] <= other.high[b, field])).astype(bool)  # fmt: skip
             covered[a[inside]] = True
+            if common:
+                low, high = np.maximum(self.low[a], other.low[b]), np.minimum(self.high[a], other.high[b])
+                both.append(Boxes(self.family, low, high))
             partly.append((a[~inside], b[~inside]))
         if not partly:
-            return self
+            return none, self
         a = np.concatenate([pair[0] for pair in partly])
         b = np.concatenate([pair[1] for pair in partly])
         open_ = ~covered[a]
@@ -170,7 +182,7 @@ class Boxes:
         starts = np.flatnonzero(np.r_[True, a[1:] != a[:-1]]) if len(a) else np.zeros(0, dtype=np.intp)
         for start, end in zip(starts, np.r_[starts[1:], len(a)], strict=False):
             parts.append(_carve(self.rows(a[start : start + 1]), other.rows(b[start:end])))
-        return Boxes.union(self.family, parts)
+        return Boxes.union(self.family, both), Boxes.union(self.family, parts)
 
     def within(self, other: Boxes) -> bool:
         """Whether every packet of this one is in the other."""
