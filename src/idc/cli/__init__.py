@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from idc.cli import unexpected
 from idc.cli.parser import Parser, nearest
 from idc.errors import IdcError, InputError, Interrupted, UsageError
 
@@ -100,3 +101,10 @@ def _run(words: list[str]) -> int:
     except KeyboardInterrupt:
         _report_failure(Interrupted(), as_json)
         return Interrupted.exit_code
+    except BrokenPipeError:
+        raise  # whoever read our words has seen enough
+    except Exception as error:
+        # Nobody expected it: whoever mends it needs the traceback, whoever runs idc needs one line.
+        failure = unexpected.explained(error)
+        _report_failure(failure, as_json)
+        return failure.exit_code

@@ -13,6 +13,8 @@ from idc.errors import Unreachable
 from idc.operate import context
 from idc.operate.progress import Progress
 
+KEPT_SECONDS = 8 * 3600  # a working day, for which the hosts' lines stay open
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``idc env``."""
@@ -21,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print ``export`` lines and connect the hosts, so that their engines answer by hand; 3 where one does not."""
+    """Print ``export`` lines and connect the hosts for a working day, to be used by hand; 3 where one does not."""
     work = context.as_applied(one_centre_folder(args.centre))
     tools = toolchain.ensure(Progress().step)
     values = {
@@ -30,7 +32,11 @@ def run(args: argparse.Namespace) -> int:
         "IDC_SSH_CONFIG": str(work.station.folder / "ssh" / "config"),
     }
     # What is printed serves for the hosts that do answer, so it is printed in any case.
-    failed = Hosts(work.station, work.plan).connect(deadline=30.0)
+    hosts = Hosts(work.station, work.plan)
+    failed = hosts.connect(deadline=30.0)
+    hosts.keep([host.name for host in work.plan.hosts if host.name not in failed], KEPT_SECONDS)
+    hosts.close()
+    sys.stderr.write(f"  the hosts' engines answer by hand for {KEPT_SECONDS // 3600} hours; then run this again\n")
     if args.json:
         unreachable = {name: error.message for name, error in sorted(failed.items())}
         print_json({"ok": not failed, "env": values, "unreachable": unreachable})

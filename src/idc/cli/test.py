@@ -13,10 +13,11 @@ from xml.etree import ElementTree
 
 from idc import paths
 from idc.cli.common import print_json
-from idc.errors import EngineError, InputError, RefusedError, UsageError
+from idc.errors import BusyError, EngineError, InputError, RefusedError, UsageError
 
 # Programs that only the tests need, and the Debian packages they come in.
 PACKAGES = {"shellcheck": "shellcheck", "curl": "curl"}
+LOCK: Final = Path("/run/lock/idc-test.lock")  # of the machine, whatever checkout is tested: all share one engine
 
 # pytest's exit code -> idc's. Its 2 is a test file that cannot be read: Ctrl-C reaches idc itself, which says 130.
 # What selects no test (5) is as bad an input as an option that pytest does not know (4).
@@ -41,36 +42,56 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Set up what the tests need and run them; pytest's closing line is the last printed."""
-    root = paths.resources()
     if not paths.in_checkout():
         raise UsageError("the project's tests are in its checkout", hint="`idc verify` tests a running centre")
     environment = dict(os.environ)
     command = [sys.executable, "-m", "pytest", "-q", "--durations=15"]
     if args.fast:
         command += ["-m", "not live", "-n", "2"]
-    else:
-        from idc.engine import machine, toolchain
+        return _pytest(command, args, environment)
+    from idc.engine import machine, toolchain
+    from idc.engine.alone import alone
 
-        def say(text: str) -> None:
-            sys.stderr.write(f"  {text}\n")
+    def say(text: str) -> None:
+        sys.stderr.write(f"  {text}\n")
 
+    # pytest holds the lock too: a run whose `idc test` was killed still uses the engine.
+    with alone(LOCK, 0.0, _busy) as lock:
         machine.ensure(lambda text, _: say(text), extra=PACKAGES)
         environment.update(toolchain.ensure(say).env())
         # The live tests share one small centre: they run in one worker, beside the rest.
         command += ["-n", "2", "--dist", "loadgroup"]
         if not args.long:
             command += ["-m", "not long"]
+        return _pytest(command, args, environment, lock)
+
+
+def _pytest(command: list[str], args: argparse.Namespace, environment: dict[str, str], *inherited: int) -> int:
     with tempfile.TemporaryDirectory(prefix="idc-test-") as folder:
         results = Path(folder) / "results.xml"
         command += [f"--junitxml={results}"] if args.json else []
         # With --json the document has standard output for itself, and pytest's words go where progress goes.
         said = sys.stderr if args.json else None
-        done = subprocess.run([*command, *args.arguments], cwd=root, env=environment, stdout=said, check=False)
+        done = subprocess.run(
+            [*command, *args.arguments],
+            cwd=paths.resources(),
+            env=environment,
+            stdout=said,
+            pass_fds=inherited,
+            check=False,
+        )
         if args.json:
             why = {"error": f"pytest ended with {done.returncode}", "hint": "its own words are on standard error"}
             counted = _counted(results) if results.exists() else {}
             print_json({"ok": done.returncode == 0, **(why if done.returncode else {}), **counted})
     return EXIT_CODES.get(done.returncode, EngineError.exit_code)
+
+
+def _busy(holder: str) -> BusyError:
+    return BusyError(
+        f"another run of the project's tests uses this machine's engine ({holder})",
+        hint="wait for it, or run `idc test --fast`: that needs no engine",
+    )
 
 
 def _counted(results: Path) -> dict[str, object]:

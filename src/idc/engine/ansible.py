@@ -107,9 +107,12 @@ def converge(
     if not hosts:
         return AnsibleResult()
     files.make_folder(station.runtime)
-    folder = Path(tempfile.mkdtemp(prefix="ansible-", dir=station.folder / "logs"))  # 0700 by mkdtemp
+    logs = station.folder / "logs"
+    with files.explained(logs):
+        folder = Path(tempfile.mkdtemp(prefix="ansible-", dir=logs))  # 0700 by mkdtemp
     try:
-        _prepare(folder, station, plan, hosts)
+        with files.explained(folder):
+            _prepare(folder, station, plan, hosts)
         began = time.monotonic()
         events = _Events(hosts, tags, on_event)
         _run(folder, tags, events, check, deadline)
@@ -215,7 +218,15 @@ def _run(folder: Path, tags: Sequence[str], events: _Events, check: bool, deadli
     foreign = {key for key in os.environ if key.startswith(("AWX_", "ANSIBLE_"))} - set(environment)
     runner.config.env = {key: value for key, value in added.items() if key not in foreign} | environment
     runner.config.command[0] = str(folder / "ansible-playbook")
-    worker = threading.Thread(target=runner.run, daemon=True)
+    broken: list[OSError] = []
+
+    def work() -> None:
+        try:
+            runner.run()
+        except OSError as error:  # what it keeps of each event finds no space
+            broken.append(error)
+
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
     try:
         worker.join()
@@ -223,6 +234,8 @@ def _run(folder: Path, tags: Sequence[str], events: _Events, check: bool, deadli
         if worker.is_alive():  # interrupted
             events.cancelled.set()
             worker.join(10)
+    if broken:
+        raise ToolError(f"ansible-playbook could not be run: {broken[0]}", hint=f"is there space in {folder.parent}?")
     if runner.status == "timeout":
         events.late = f"the roles took over {deadline:.0f} s; run the same command again"
     elif runner.status != "successful" and not events.failures:

@@ -1,15 +1,26 @@
-"""Files that are there whole or not at all: written beside, synced, renamed. A full disk leaves the old content."""
+"""Files that are there whole or not at all: written beside, synced, renamed. A full disk leaves the old content.
+
+What cannot be read or written is an EngineError that names the file.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final, Literal, TypeVar
 
 from idc.errors import EngineError
+
+Shape = TypeVar("Shape")
+_RESTORE: Final = "restore it from a backup of the station"
+_WRITE: Final = (
+    "nothing was half-written; free space there (df -h) or make it writable, then run the same command again"
+)
 
 
 @contextmanager
@@ -23,14 +34,44 @@ def private() -> Iterator[None]:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path, done: Literal["written", "read"] = "written") -> Iterator[None]:
     """Turn an OSError about ``path`` into an EngineError that says what to do."""
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        hint = "nothing was half-written; free space there (df -h) or make it writable, then run the same command again"
-        raise EngineError(f"{path} cannot be written: {reason}", hint=hint) from error
+        reason, hint = error.strerror or str(error), _WRITE if done == "written" else _RESTORE
+        raise EngineError(f"{path} cannot be {done}: {reason}", hint=hint) from error
+
+
+def read_text(path: Path) -> str:
+    """A file of the station that must be there. Raises EngineError where it cannot be read."""
+    with explained(path, "read"):
+        try:
+            return path.read_text()
+        except UnicodeDecodeError as error:
+            raise damaged(path, error) from error
+
+
+def read_json(path: Path, kind: type[Shape], absent: Shape | None = None) -> Shape:
+    """A JSON file's content, which must be of this kind (``dict``, ``list``); ``absent`` where there is no such file.
+
+    Raises EngineError that names a file which cannot be read, or holds something else.
+    """
+    if absent is not None and not path.exists():
+        return absent
+    text = read_text(path)
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise damaged(path, error) from error
+    if not isinstance(found, kind):
+        raise damaged(path, f"it should hold a {kind.__name__}")
+    return found
+
+
+def damaged(path: Path, why: object) -> EngineError:
+    """The error for a file whose content is not what idc has written there."""
+    return EngineError(f"{path} is damaged: {why}", hint=_RESTORE)
 
 
 def make_folder(path: Path, mode: int = 0o700) -> Path:

@@ -28,6 +28,7 @@ from idc import paths
 Worker = Callable[[bytes], bytes]
 
 _PID: Final = struct.Struct("<i")
+_FORK_SECONDS: Final = 30.0  # for a child to show itself
 _ANSWER: Final = b"\x01"  # stands before an answer: an empty one is not the same as none
 _PRELOADED: Final = ("stacks.lab", "stacks.platform", "stacks.tenant")
 
@@ -45,7 +46,7 @@ class ForkServer:
         self._socket = near
 
     def start(self, kind: str, request: bytes) -> Child:
-        """Fork a child for one request. Raises OSError if the far side is gone."""
+        """Fork a child for one request. Raises OSError if the far side is gone, TimeoutError if it does not fork."""
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
             # The input is a file in memory: a datagram has a largest size, a program's input has none.
@@ -67,6 +68,9 @@ class Child:
 
     def __init__(self, reader: int) -> None:
         self._reader = reader
+        if not select.select([reader], [], [], _FORK_SECONDS)[0]:
+            os.close(reader)
+            raise TimeoutError(f"no program was started within {_FORK_SECONDS:.0f} s")
         head = os.read(reader, _PID.size)
         self.pid: int = _PID.unpack(head)[0] if len(head) == _PID.size else 0
 

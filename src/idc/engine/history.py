@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from idc.engine import files
-from idc.errors import EngineError, InputError, Problem, RefusedError
+from idc.errors import InputError, Problem, RefusedError
 from idc.model.text import NAME
 
 if TYPE_CHECKING:
@@ -36,12 +36,10 @@ class Applied:
 def read(station: Path) -> tuple[Applied, ...]:
     """All that was applied, oldest first."""
     file = station / "applied" / "history.json"
-    if not file.exists():
-        return ()
     try:
-        return tuple(Applied(**entry) for entry in json.loads(file.read_text()))
-    except (ValueError, TypeError) as error:
-        raise EngineError(f"{file} is damaged: {error}", hint="restore it from a backup of the station") from error
+        return tuple(Applied(**entry) for entry in files.read_json(file, list, absent=[]))
+    except TypeError as error:
+        raise files.damaged(file, error) from error
 
 
 def record(station: Path, plan: str, declaration: str, serial: int, centre_folder: Path | None) -> None:
@@ -162,32 +160,24 @@ def known_tenants(station: Path) -> frozenset[str]:
     """Tenants of the applied plan, and those that got an allocation from a run that did not come to its end."""
     found = {file.stem for file in (station / "locks" / "tenants").glob("*.yaml")}
     plan = station / "applied" / "plan.json"
-    if plan.exists():
-        try:
-            found |= {str(tenant["id"]) for tenant in json.loads(plan.read_text())["tenants"]}
-        except (ValueError, KeyError, TypeError) as error:
-            raise EngineError(f"{plan} is damaged: {error}", hint="restore it from a backup of the station") from error
+    try:
+        found |= {str(tenant["id"]) for tenant in files.read_json(plan, dict, absent={"tenants": ()})["tenants"]}
+    except (KeyError, TypeError) as error:
+        raise files.damaged(plan, error) from error
     return frozenset(found)
 
 
 def retired_tenants(station: Path) -> frozenset[str]:
     """Tenants that `idc retire` has closed for good."""
-    file = station / "retired.json"
-    return frozenset(json.loads(file.read_text())) if file.exists() else frozenset()
+    return frozenset(files.read_json(station / "retired.json", dict, absent={}))
 
 
 def isolated_tenants(station: Path) -> frozenset[str]:
     """Tenants that `idc isolate` has shut. Raises EngineError for a damaged list: it would open what somebody shut."""
     file = station / "isolated.json"
-    if not file.exists():
-        return frozenset()
-    try:
-        names = json.loads(file.read_text())
-    except ValueError:
-        names = None
-    if not isinstance(names, list) or not all(isinstance(name, str) and re.fullmatch(NAME, name) for name in names):
-        hint = "restore it from a backup of the station"
-        raise EngineError(f"{file} is damaged: it is no list of tenants", hint=hint)
+    names = files.read_json(file, list, absent=[])
+    if not all(isinstance(name, str) and re.fullmatch(NAME, name) for name in names):
+        raise files.damaged(file, "it is no list of tenants")
     return frozenset(names)
 
 

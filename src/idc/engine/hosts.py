@@ -62,7 +62,10 @@ class Hosts:
         self._station_key = station.public_key()
         files.make_folder(station.runtime)
         files.write_atomic(station.ssh_config, ssh.config(plan.hosts, station.folder, station.runtime))
-        self._lines = {name: Line(name, station.ssh_config, station.runtime, self._processes) for name in self._hosts}
+        self._lines = {
+            name: Line(name, station.ssh_config, station.runtime, self._processes, lambda: station.is_held)
+            for name in self._hosts
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -186,6 +189,11 @@ class Hosts:
         """Let go of the lines. They stay for a minute, so that the next command is fast, and then end by themselves."""
         for line in self._lines.values():
             line.let_go()
+
+    def keep(self, names: Sequence[str], seconds: float) -> None:
+        """Keep the lines to these hosts for so long, also when idc has ended: for what people do by hand."""
+        for name in names:
+            self._lines[name].keep(seconds)
 
     def end(self) -> None:
         """End the lines at once, for everybody: before their hosts are removed."""

@@ -10,17 +10,15 @@ import io
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import tarfile
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from idc.engine import apt, layers
+from idc.engine import apt, layers, sessions
 from idc.engine.recipes import Recipe
 from idc.errors import ToolError
 
@@ -61,7 +59,7 @@ class Workshop:
     def cancel(self) -> None:
         """End what is being built; the threads that wait for it then fail."""
         for process in list(self.running):
-            _end_group(process)
+            _end(process)
 
     @property
     def base_layer(self) -> Path:
@@ -72,7 +70,12 @@ class Workshop:
         """Use a base that was built before: its only layer comes back from the engine."""
         saved = self.folder / "base.image.tar"
         for command in (["docker", "tag", identity, base.tag], ["docker", "save", f"--output={saved}", base.tag]):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_DEADLINE, check=False)
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=_DEADLINE, check=False)
+            except subprocess.TimeoutExpired as error:
+                raise ToolError(
+                    f"the image base cannot be read back: {error}", hint="does `docker ps` answer?"
+                ) from error
             if done.returncode:
                 raise ToolError(f"the image base cannot be read back: {done.stderr.strip()}", hint="docker images")
         with tarfile.open(saved) as image:
@@ -151,7 +154,7 @@ class Workshop:
         return [*command, apt.SUITE, str(rootfs), f"{self.folder}/sources.list"]
 
     def _run(self, command: Sequence[str], output: IO[bytes], name: str, progress: Progress) -> None:
-        """Run mmdebstrap, follow its milestones, and stop its whole process group at the deadline."""
+        """Run mmdebstrap, follow its milestones, and end all that it started at the deadline."""
         quiet = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
         environment = {**os.environ, **quiet, "TMPDIR": str(self.folder)}
         process = subprocess.Popen(
@@ -165,22 +168,23 @@ class Workshop:
         )
         assert process.stdout is not None  # a pipe
         self.running.add(process)
-        end = time.monotonic() + _DEADLINE
         reached = 0.0
         try:
-            for line in process.stdout:
-                output.write(line)
-                text = line.decode(errors="replace")
-                for mark, words, share in _MILESTONES:
-                    if text.startswith(mark) and share > reached:
-                        reached = share
-                        progress(f"{name}: {words}", share)
-                if time.monotonic() > end:
-                    raise ToolError(f"building image {name} took longer than {_DEADLINE:.0f} s", hint=self._hint(name))
-            if process.wait():
+            with sessions.deadline(process, _DEADLINE) as late:
+                for line in process.stdout:
+                    output.write(line)
+                    text = line.decode(errors="replace")
+                    for mark, words, share in _MILESTONES:
+                        if text.startswith(mark) and share > reached:
+                            reached = share
+                            progress(f"{name}: {words}", share)
+                code = process.wait()
+            if late.is_set():
+                raise self._late(name)
+            if code:
                 raise self._failed(name, self._last_words(name, output))
         finally:
-            _end_group(process)
+            _end(process)
             self.running.discard(process)
 
     def _docker_build(self, recipe: Recipe, layer: Path, output: IO[bytes]) -> str:
@@ -202,19 +206,26 @@ class Workshop:
         assert process.stdin is not None  # pipes, both
         assert process.stdout is not None
         self.running.add(process)
+        late = threading.Event()
         try:
-            with process.stdin as stdin:
-                _write_context(stdin, recipe, layer)
-            said = process.stdout.read().decode().strip()
-            code = process.wait(timeout=_DEADLINE)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise self._failed(recipe.name, str(error)) from error
+            with sessions.deadline(process, _DEADLINE) as late:
+                with process.stdin as stdin:
+                    _write_context(stdin, recipe, layer)
+                said = process.stdout.read().decode().strip()
+                code = process.wait()
+        except OSError as error:  # it has ended before it took everything: late, or with words of its own
+            raise self._late(recipe.name) if late.is_set() else self._failed(recipe.name, str(error)) from error
         finally:
-            _end_group(process)
+            _end(process)
             self.running.discard(process)
+        if late.is_set():
+            raise self._late(recipe.name)
         if code or not said.startswith("sha256:"):
             raise self._failed(recipe.name, self._last_words(recipe.name, output))
         return said
+
+    def _late(self, name: str) -> ToolError:
+        return ToolError(f"building image {name} took longer than {_DEADLINE:.0f} s", hint=self._hint(name))
 
     def _failed(self, name: str, why: str) -> ToolError:
         return ToolError(f"building image {name} failed: {why}", hint=self._hint(name))
@@ -251,7 +262,7 @@ def _script(path: Path) -> str:
     return f'sh {shlex.quote(str(path))} "$1"'
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        sessions.kill_session(process.pid)
     process.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -10,7 +9,6 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from types import MappingProxyType
 
 from idc import paths
 from idc.engine import apt, stream
+from idc.engine.alone import alone
 from idc.engine.files import make_folder, write_atomic
 from idc.engine.imagebuild import Progress, Workshop
 from idc.engine.recipes import BASE, Recipe, fingerprint, image_names, recipe
@@ -101,6 +100,7 @@ class _Image:
     id: str
     tags: tuple[str, ...]
     size: int
+    fingerprint: str  # of the recipe it was built by, as its label says
 
 
 def _inspect(references: Sequence[str], docker_host: str = "") -> list[_Image]:
@@ -109,7 +109,8 @@ def _inspect(references: Sequence[str], docker_host: str = "") -> list[_Image]:
         return []
     host = _host_name(docker_host)
     where = ["--host", docker_host] if docker_host else []
-    asked = "{{.Id}} {{.Size}} {{range .RepoTags}}{{.}} {{end}}"
+    mark = '{{with .Config}}{{with .Labels}}{{index . "idc.fingerprint"}}{{end}}{{end}}'
+    asked = "{{.Id}} {{.Size}} =" + mark + " {{range .RepoTags}}{{.}} {{end}}"
     command = ["docker", *where, "image", "inspect", "--format", asked, *references]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER, check=False)
@@ -122,22 +123,26 @@ def _inspect(references: Sequence[str], docker_host: str = "") -> list[_Image]:
     if done.returncode and others:
         raise Unreachable(f"{host}: the Docker engine cannot be asked: {others[-1]}", hint="is it running?", host=host)
     found = [line.split() for line in done.stdout.splitlines() if line.startswith("sha256:")]
-    return list({identity: _Image(identity, tuple(tags), int(size)) for identity, size, *tags in found}.values())
+    images = (_Image(ident, tuple(tags), int(size), mark[1:]) for ident, size, mark, *tags in found)
+    return list({image.id: image for image in images}.values())
 
 
 def _known(recipes: Sequence[Recipe]) -> dict[str, str]:
-    """Ids of the images that are built already: as the lock says, or, where the lock was lost, by the tag."""
+    """Ids of the images that are built already: as the lock says, or, where the lock was lost, by the tag.
+
+    A tag can be put on anything, and is short: the image's own label must name the whole fingerprint.
+    """
     remembered = _read_lock()
     there = _inspect(sorted({*(one.tag for one in recipes), *(identity for _, identity in remembered.values())}))
     ids = {image.id for image in there}
-    by_tag = {tag: image.id for image in there for tag in image.tags}
+    by_tag = {(tag, image.fingerprint): image.id for image in there for tag in image.tags}
     known = {}
     for one in recipes:
         recorded, identity = remembered.get(one.name, ("", ""))
         if recorded == one.fingerprint and identity in ids:
             known[one.name] = identity
-        elif one.tag in by_tag:
-            known[one.name] = by_tag[one.tag]
+        elif identity_by_tag := by_tag.get((one.tag, one.fingerprint)):
+            known[one.name] = identity_by_tag
     return known
 
 
@@ -229,22 +234,13 @@ def _remember(one: Recipe, identity: str) -> None:
 @contextmanager
 def _only_one() -> Iterator[int]:
     """Build alone. Children inherit the lock: it is free only when a killed run's leftovers have ended too."""
-    path = make_folder(_folder()) / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        end = time.monotonic() + _WAIT_FOR_OTHER
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    hint = f"see what it does: {_folder()}/logs"
-                    raise BusyError("another idc has been building images for too long", hint=hint) from None
-                time.sleep(0.2)
+    with alone(make_folder(_folder()) / "lock", _WAIT_FOR_OTHER, _busy) as descriptor:
         yield descriptor
-    finally:
-        os.close(descriptor)
+
+
+def _busy(holder: str) -> BusyError:
+    hint = f"see what it does: {_folder()}/logs"
+    return BusyError(f"another idc has been building images for too long ({holder})", hint=hint)
 
 
 def _host_name(docker_host: str) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Network, ip_network
@@ -18,13 +19,14 @@ from idc.engine.docker import DockerEngine
 from idc.engine.line import end_masters
 from idc.engine.machine_networks import own_networks
 from idc.engine.processes import side_by_side
-from idc.engine.station import RUNTIME, Station
+from idc.engine.station import Station, hold_id, runtime_folder
 from idc.errors import EngineError, RefusedError, Unreachable
 from idc.plan import stack_input
 from idc.plan.types import Host, Plan
 
 STOP_SECONDS: Final = 30
 _POLL_SECONDS: Final = 0.2
+_ANSWER_SECONDS: Final = 15.0  # that the engine has for one answer, where there is time for it
 _BOOTED: Final = ("running", "degraded")
 
 
@@ -40,12 +42,17 @@ class Thing:
 def things(centre: str, engine: DockerEngine | None = None) -> tuple[Thing, ...]:
     """All that carries a centre's label on this machine: containers, then networks, then volumes."""
     machine = engine or DockerEngine()
-    found = []
+    found: list[Thing] = []
     for kind in ("containers", "networks", "volumes"):
-        for entry in machine.labelled(kind, f"idc.centre={centre}"):
-            name = entry["Names"][0].lstrip("/") if kind == "containers" else entry["Name"]
-            found.append(Thing(kind, name, (entry["Labels"] or {}).get("idc.station", "")))
+        entries = machine.labelled(kind, f"idc.centre={centre}")
+        found += [Thing(kind, name_of(kind, e), (e["Labels"] or {}).get("idc.station", "")) for e in entries]
     return tuple(found)
+
+
+def name_of(kind: str, entry: Mapping[str, Any]) -> str:
+    """A thing's name in the engine's listing of its kind."""
+    name: str = entry["Names"][0].lstrip("/") if kind == "containers" else entry["Name"]
+    return name
 
 
 def count(found: Iterable[Thing]) -> str:
@@ -98,17 +105,25 @@ def _lab_hosts(plan: Plan) -> list[Host]:
     return [host for host in plan.hosts if host.is_lab]
 
 
-def running(plan: Plan, station: Station) -> bool:
-    """True when every lab host of the plan runs, made from this station."""
-    found = {
-        entry["Names"][0].lstrip("/"): entry for entry in DockerEngine().labelled("containers", f"idc.centre={plan.id}")
+def stands(document: Mapping[str, Any], station: Station) -> bool:
+    """True when all that the lab stack's input names is there as planned and runs: hosts, people, networks, volumes.
+
+    Each is known by the digest that its label carries; something more with the lab's label is a difference too.
+    """
+    machine = DockerEngine()
+    labels = (f"idc.station={station.id}", f"idc.centre={document['centre']}", f"idc.stack={document['stack']}")
+    found = {kind: machine.labelled(kind, *labels) for kind in ("containers", "networks", "volumes")}
+    there = {(kind, name_of(kind, entry), entry["Labels"].get("idc.digest")) for kind in found for entry in found[kind]}
+    return there == _planned(document) and all(entry["State"] == "running" for entry in found["containers"])
+
+
+def _planned(document: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+    kinds = (("containers", "lab_hosts"), ("containers", "people"), ("networks", "networks"), ("volumes", "volumes"))
+    return {
+        (kind, entry.get("docker_name", entry["name"]), entry["labels"]["idc.digest"])
+        for kind, entries in kinds
+        for entry in document[entries]
     }
-    return all(
-        (entry := found.get(host.lab_name)) is not None
-        and entry["State"] == "running"
-        and entry["Labels"].get("idc.station") == station.id
-        for host in _lab_hosts(plan)
-    )
 
 
 def boots(plan: Plan) -> dict[str, str]:
@@ -131,12 +146,18 @@ def wait_booted(plan: Plan, deadline: float) -> None:
 
 
 def _wait_booted(host: Host, until: float) -> None:
-    machine = DockerEngine()
     state = "not running"
-    while time.monotonic() < until:
+    while (left := until - time.monotonic()) > 0:
+        machine = DockerEngine(deadline=min(_ANSWER_SECONDS, left))
         entry = machine.container(host.lab_name)
         if entry is not None and entry["State"]["Running"] and not entry["State"]["Paused"]:
-            state = _execute(machine, host.lab_name, ["systemctl", "is-system-running"]).strip().splitlines()[-1:][0]
+            try:
+                said = _execute(machine, host.lab_name, ["systemctl", "is-system-running"])
+            except Unreachable:
+                raise
+            except EngineError as error:  # it has just stopped, or starts again: the engine refuses (409) and says so
+                said = error.message
+            state = (said.strip().splitlines() or ["silent"])[-1]
             if state in _BOOTED:
                 return
         time.sleep(_POLL_SECONDS)
@@ -195,16 +216,28 @@ def _switch(plan: Plan, station: Station, state: str, verb: str) -> list[str]:
 def remove(centre: str, *, station_id: str, foreign: bool, progress: Callable[[str], object]) -> int:
     """Remove everything that carries a centre's label from this machine; returns how many things that were.
 
-    What was made from another station than ``station_id`` is only removed with ``foreign``; else RefusedError.
+    Call it while the station ``station_id`` is held. What was made from another one is only removed with ``foreign``,
+    else RefusedError, and only while no run holds that one, else BusyError, which names the run's pid.
     """
-    found = things(centre)
-    others = [thing for thing in found if thing.station != station_id]
-    if others and not foreign:
-        raise RefusedError(
-            f"a lab of {centre} from another checkout is on this machine: {count(others)}",
-            hint="`idc destroy --foreign` removes it, its data too",
-        )
-    for runtime in {RUNTIME / thing.station for thing in found if thing.station} | {RUNTIME / (station_id or "-")}:
+    with ExitStack() as held:
+        others = sorted({thing.station for thing in things(centre)} - {station_id, ""})
+        if foreign:
+            for other in others:
+                held.enter_context(hold_id(other, f"{centre} from another checkout"))
+        # Asked again now that nobody makes more; one that has come meanwhile from elsewhere is refused.
+        found = things(centre)
+        refused = [t for t in found if t.station != station_id and not (foreign and t.station in ("", *others))]
+        if refused:
+            raise RefusedError(
+                f"a lab of {centre} from another checkout is on this machine: {count(refused)}",
+                hint="`idc destroy --foreign` removes it, its data too",
+            )
+        _remove(found, {name for name in (station_id, *others) if name}, progress)
+    return len(found)
+
+
+def _remove(found: Sequence[Thing], stations: Iterable[str], progress: Callable[[str], object]) -> None:
+    for runtime in map(runtime_folder, stations):
         end_masters(runtime)
         shutil.rmtree(runtime, ignore_errors=True)
     machine = DockerEngine(deadline=60.0)
@@ -216,7 +249,6 @@ def remove(centre: str, *, station_id: str, foreign: bool, progress: Callable[[s
                 raise result
         if group:
             progress(f"{count(group)} removed")
-    return len(found)
 
 
 def _delete(machine: DockerEngine, thing: Thing) -> bool:

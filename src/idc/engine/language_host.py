@@ -83,7 +83,10 @@ class LanguageHost(LanguageRuntimeServicer):
 
     def Run(self, request: messages.RunRequest, context: Context) -> messages.RunResponse:
         """Run a stack's program to its end; it is killed when the engine gives up or dies."""
-        child = self._fork_server.start("program", request.SerializeToString())
+        try:
+            child = self._fork_server.start("program", request.SerializeToString())
+        except OSError as error:
+            return messages.RunResponse(error=f"the program could not be started: {error}")
         context.add_callback(child.kill)
         answer = child.answer()
         if answer is None:

@@ -5,12 +5,11 @@ The engine keeps the limit through restarts of the container, and the provider n
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from idc.engine import files
 from idc.engine.docker import DockerEngine
 from idc.engine.processes import side_by_side
 from idc.engine.station import Station
@@ -24,7 +23,7 @@ def enforce(station: Station, names: Sequence[str]) -> int:
     """
     work = {}
     for name in names:
-        document: dict[str, Any] = json.loads((station.folder / "plans" / f"{name}.json").read_text())
+        document = files.read_json(station.folder / "plans" / f"{name}.json", dict)
         for container in document["containers"]:
             docker_host = document["hosts"][container["host"]]["docker_host"]
             engine = DockerEngine(Path(docker_host.removeprefix("unix://")), container["host"])

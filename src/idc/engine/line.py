@@ -7,19 +7,20 @@ holds the line open and answers at once whether it still carries; it ends when i
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from idc.engine import ssh
+from idc.engine import files, ssh
+from idc.engine.alone import alone
 from idc.engine.processes import Processes, kill_session
+from idc.errors import Unreachable
 
 ENGINE_SOCKET: Final = "/var/run/docker.sock"
 _PROBE_SECONDS: Final = 3.0
@@ -29,8 +30,10 @@ _RETRY_SECONDS: Final = 0.3
 class Line:
     """The line to one host, opened when first needed. Not for use by two threads at once."""
 
-    def __init__(self, host: str, config: Path, runtime: Path, processes: Processes) -> None:
+    def __init__(self, host: str, config: Path, runtime: Path, processes: Processes, owner: Callable[[], bool]) -> None:
+        """``owner`` says whether this run may end a master that others use: it does while it holds the station."""
         self.host = host
+        self._owner = owner
         self.socket = runtime / f"{host}.sock"
         self._control = runtime / f"{host}.ctl"
         self._lock = runtime / f"{host}.lock"
@@ -45,9 +48,16 @@ class Line:
         """
         if self._carries():
             return
-        with self._alone():
-            if self._control.exists() and self.socket.exists() and self._hold(deadline):
-                return
+        with self._alone(deadline):
+            while self._control.exists():
+                if self.socket.exists() and self._hold(deadline):
+                    return
+                if not self._is_foreign():
+                    break
+                # A run that works on the centre may use it: it is slow, not ours to end. A dead one ends by itself.
+                if time.monotonic() + _RETRY_SECONDS >= deadline:
+                    raise ssh.unreachable(self.host, "the line is there, but carries nothing in time", public_key)
+                time.sleep(_RETRY_SECONDS)
             end_masters(self._control)
             self._remove_sockets()
             while True:
@@ -72,6 +82,15 @@ class Line:
             kill_session(self._lifeline)
             self._lifeline.wait()
             self._lifeline = None
+
+    def keep(self, seconds: float) -> None:
+        """Keep an open line for so long, also without idc: a session that only sleeps holds its master."""
+        words = f"sleep {round(seconds)}"
+        _end(str(self._control).encode(), b"\0sleep ")  # one is enough: a host takes only so many sessions
+        subprocess.Popen(
+            ["ssh", "-F", str(self._config), "-S", str(self._control), self.host, words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
 
     def end(self) -> None:
         """End the line's master at once, whoever else uses it."""
@@ -102,15 +121,23 @@ class Line:
         self._control.unlink(missing_ok=True)
         self.socket.unlink(missing_ok=True)
 
+    def _is_foreign(self) -> bool:
+        """True while a master lives that this run may not end: it belongs to whoever holds the station."""
+        if self._owner():
+            return False
+        check = ["ssh", "-F", str(self._config), "-S", str(self._control), "-O", "check", self.host]
+        return self._processes.run(check, _PROBE_SECONDS).returncode in (0, None)  # None: it lives, and is slow
+
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self, deadline: float) -> Iterator[None]:
         # Two masters for one control socket would be started by two idc at once: the second never comes back.
-        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        files.make_folder(self._lock.parent)  # a destroy may have removed it since
+        with alone(self._lock, deadline - time.monotonic(), self._busy):
             yield
-        finally:
-            os.close(descriptor)
+
+    def _busy(self, holder: str) -> Unreachable:
+        return Unreachable(f"{self.host}: another idc has been connecting to it for too long ({holder})",
+                           hint="is the host paused or hung? `idc status` shows each host", host=self.host)  # fmt: skip
 
     # -- the lifeline ------------------------------------------------------------------------------------------------
 
@@ -143,7 +170,10 @@ class Line:
 
 def end_masters(control: Path) -> None:
     """End the SSH masters whose control socket is this file, or lies in this folder. They name it in their title."""
-    wanted = str(control).encode()
+    _end(str(control).encode())
+
+
+def _end(*wanted: bytes) -> None:
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -151,6 +181,6 @@ def end_masters(control: Path) -> None:
             title = (entry / "cmdline").read_bytes()
         except OSError:
             continue
-        if title.startswith(b"ssh") and wanted in title:
+        if title.startswith(b"ssh") and all(words in title for words in wanted):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(entry.name), signal.SIGKILL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import socket
@@ -14,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from idc.engine import files
+from idc.engine.alone import alone
 from idc.errors import BusyError, ToolError, Unreachable
 
 # Program -> the Debian package that brings it. A program that is there, from wherever, is used.
@@ -172,7 +173,12 @@ def _start_engine(progress: Progress) -> None:
 
 
 def _start_by_systemd() -> None:
-    done = subprocess.run(["systemctl", "start", "docker"], capture_output=True, text=True, timeout=_START, check=False)
+    command = ["systemctl", "start", "docker"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_START, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"the Docker engine does not start within {_START:.0f} s",
+                        hint="read: journalctl -u docker") from error  # fmt: skip
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise ToolError(f"the Docker engine does not start: {said}", hint="read: journalctl -u docker")
@@ -188,12 +194,12 @@ def _start_detached() -> subprocess.Popen[bytes]:
     _PIDFILE.unlink(missing_ok=True)
     if _running("containerd") is None:
         _CONTAINERD_PIDFILE.unlink(missing_ok=True)
-    _LOG.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(_LOG.parent, 0o755)
     # No secret of this run goes along, but the way to a registry does.
     kept = {"path", "home", "lang", "tmpdir", "http_proxy", "https_proxy", "no_proxy"}
     environment = {name: value for name, value in os.environ.items() if name.lower() in kept}
     environment["PATH"] = f"{environment.get('PATH', os.defpath)}:{_SBIN}"
-    with _LOG.open("ab") as log:
+    with files.explained(_LOG), _LOG.open("ab") as log:
         return subprocess.Popen(
             [dockerd],
             stdin=subprocess.DEVNULL,
@@ -245,18 +251,10 @@ def _last_error() -> str:
 def _only_one() -> Iterator[None]:
     """One run at a time installs and starts; the kernel frees the lock when its process ends."""
     place = _LOCK if os.access(_LOCK.parent, os.W_OK) else Path("/tmp") / f"idc-machine.{os.geteuid()}.lock"
-    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        end = time.monotonic() + _OTHER
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise BusyError("another idc has been preparing this machine for too long",
-                                    hint="see what it waits for: ps aux | grep apt") from None  # fmt: skip
-                time.sleep(0.2)
+    with alone(place, _OTHER, _busy):
         yield
-    finally:
-        os.close(descriptor)
+
+
+def _busy(holder: str) -> BusyError:
+    return BusyError(f"another idc has been preparing this machine for too long ({holder})",
+                     hint="see what it waits for: ps aux | grep apt")  # fmt: skip

@@ -72,10 +72,14 @@ def kill_session(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+def _explained(key: object, error: OSError) -> EngineError:
+    return EngineError(f"{key}: {error}", hint="is there space (df -h), and are there free files and processes here?")
+
+
 def side_by_side(
     work: Mapping[Key, Callable[[], Result]], on_interrupt: Callable[[], None] = lambda: None, limit: int = 32
 ) -> dict[Key, Result | EngineError]:
-    """Do independent work in threads; an EngineError stands in its place in the result.
+    """Do independent work in threads; an EngineError, also for an OSError, stands in its place in the result.
 
     On anything else (Ctrl-C) ``on_interrupt`` is called, so that no thread is waited for in vain, and it is raised.
     """
@@ -90,6 +94,8 @@ def side_by_side(
                     results[key] = future.result()
                 except EngineError as error:
                     results[key] = error
+                except OSError as error:  # of one host's files or programs: the others' results are kept
+                    results[key] = _explained(key, error)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             on_interrupt()

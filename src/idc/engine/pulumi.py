@@ -170,13 +170,15 @@ class PulumiRunner:
             try:
                 seconds = min(deadline, before(stack)) if before else deadline
                 words = argv(stack)
+                command = [str(self._toolchain.pulumi), *words, "--stack", stack, *_COMMON_FLAGS,
+                           "--config-file", str(self._backend.config_file(stack))]  # fmt: skip
+                log = self._logs / f"pulumi-{stack}.jsonl"
+                result = run(Run(stack, command, environment, self._station / "pulumi", log, secrets, seconds),
+                             self._running, tell)  # fmt: skip
             except EngineError as error:
                 return _named(StackResult("", False, 0, 0, 0, 0, 0, 0.0, {}, error.render()), stack)
-            command = [str(self._toolchain.pulumi), *words, "--stack", stack, *_COMMON_FLAGS,
-                       "--config-file", str(self._backend.config_file(stack))]  # fmt: skip
-            log = self._logs / f"pulumi-{stack}.jsonl"
-            result = run(Run(stack, command, environment, self._station / "pulumi", log, secrets, seconds),
-                         self._running, tell)  # fmt: skip
+            if result.ok and {"refresh", "--refresh"} & set(words):
+                self._backend.refreshed(stack)
             if not result.ok:
                 # Its own lock only: every process of its session is dead by now.
                 self._backend.break_locks(lock for lock in self._backend.stranded_locks() if lock.stack == stack)
@@ -212,7 +214,7 @@ class PulumiRunner:
 
     def _secrets(self) -> dict[str, str]:
         """What must not get into logs and messages: name -> secret."""
-        found = {"passphrase": self._backend.passphrase_file.read_text().strip()}
+        found = {"passphrase": files.read_text(self._backend.passphrase_file).strip()}
         folder = self._station / "secrets"
         if folder.is_dir():
             for file in folder.iterdir():

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, Self
 
+from idc.engine import files
 from idc.engine.pulumi_events import Reading, StackResult, redact
-from idc.engine.sessions import kill_session
+from idc.engine.sessions import deadline, interrupt, kill_session
+from idc.errors import EngineError
 
 Tell = Callable[[str, str, str], None]  # stack, operation, resource or message
 
-_LAST_WORDS: Final = 5.0  # seconds that a CLI gets to end by itself when all is ended
+_LAST_WORDS: Final = 5.0  # seconds that a CLI gets to write its state and give back its lock
 
 
 @dataclass
@@ -49,12 +49,7 @@ class Running:
         self.ended = True
         with self._guard:
             left = list(self._processes)
-        for process in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGINT)
-        until = time.monotonic() + _LAST_WORDS
-        while time.monotonic() < until and any(process.poll() is None for process in left):
-            time.sleep(0.05)
+        interrupt(left, _LAST_WORDS)
         for process in left:
             kill_session(process.pid)
 
@@ -77,33 +72,31 @@ def run(what: Run, running: Running, tell: Tell) -> StackResult:
     start = time.monotonic()
     # setpriv: should idc be killed before the CLI is registered, the kernel ends it. It has no plugins yet then.
     argv = ["setpriv", "--pdeathsig", "KILL", "--", *what.argv]
-    log_file = os.open(what.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(log_file, "w") as log:
-        process = subprocess.Popen(
-            argv, cwd=what.folder, env=dict(what.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-        )  # fmt: skip
+    with _Log(what.log) as log:
+        try:
+            process = subprocess.Popen(
+                argv, cwd=what.folder, env=dict(what.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise EngineError(f"the Pulumi CLI cannot be started: {error}") from error
         running.started(process)
-        late = threading.Event()
-        timer = threading.Timer(what.deadline, _end_late, (process, late))
-        timer.daemon = True
-        timer.start()
         reading = Reading()
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                clean = redact(line, what.secrets)
-                log.write(clean)
-                said = reading.feed(clean)
-                if said is not None:
-                    tell(what.stack, said.operation, said.what)
-            code = process.wait()
+            with deadline(process, what.deadline, grace=_LAST_WORDS) as late:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    clean = redact(line, what.secrets)
+                    log.write(clean)
+                    said = reading.feed(clean)
+                    if said is not None:
+                        tell(what.stack, said.operation, said.what)
+                code = process.wait()
         except BaseException:
             kill_session(process.pid)
             process.wait()
             raise
         finally:
-            timer.cancel()
             if process.returncode != 0:
                 kill_session(process.pid)
             running.finished(process)
@@ -118,6 +111,27 @@ def run(what: Run, running: Running, tell: Tell) -> StackResult:
     return reading.result(what.stack, code=code, seconds=seconds, trouble=trouble)
 
 
-def _end_late(process: subprocess.Popen[str], late: threading.Event) -> None:
-    late.set()
-    kill_session(process.pid)
+class _Log:
+    """A run's log. A disk that gets full ends the log, not the run: a CLI killed in the middle strands what it made."""
+
+    def __init__(self, path: Path) -> None:
+        with files.explained(path):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self._file: IO[bytes] | None = os.fdopen(descriptor, "wb", buffering=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, line: str) -> None:
+        """Keep a line, while there is space for it."""
+        if self._file is None:
+            return
+        try:
+            self._file.write(line.encode())
+        except OSError:
+            self._file.close()
+            self._file = None

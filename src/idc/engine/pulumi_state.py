@@ -11,6 +11,7 @@ The layout is that of the CLI's file backend; tests/live/test_toolchain.py sees 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -113,7 +114,7 @@ class Backend:
         file = self.config / "salt"
         if not file.exists():
             salt = os.urandom(8)
-            passphrase = self.passphrase_file.read_text().strip()
+            passphrase = files.read_text(self.passphrase_file).strip()
             key = hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, _ITERATIONS, 32)
             nonce = os.urandom(12)
             check = AESGCM(key).encrypt(nonce, b"pulumi", None)
@@ -124,6 +125,7 @@ class Backend:
         """Remove what is left of a stack that the CLI has removed: its configuration and its history."""
         self.config_file(stack).unlink(missing_ok=True)
         self.checkpoint(stack).with_suffix(".json.bak").unlink(missing_ok=True)
+        self.refreshed(stack)
         for kind in ("history", "backups"):
             shutil.rmtree(self._own(kind, PROJECT, stack), ignore_errors=True)
 
@@ -142,28 +144,52 @@ class Backend:
         Operations that were begun and not finished are struck out: what a begun creation may have left on an engine
         carries labels and is removed before the stack runs; the stack is to be refreshed to see what became of others.
         """
-        document = self._read(stack)
-        latest = document.get("checkpoint", {}).get("latest") or {}
+        document = self.mended(stack)
+        latest = document["checkpoint"].get("latest") or {}
         if not latest.get("pending_operations"):
-            return False
+            return self._older(stack).exists()
         del latest["pending_operations"]
         files.write_atomic(self.checkpoint(stack), json.dumps(document))
         return True
 
-    def _read(self, stack: str) -> dict[str, Any]:
-        """The checkpoint; where a power cut has left half of it, the one before, which takes its place."""
-        problem = ""
-        for file in (self.checkpoint(stack), self.checkpoint(stack).with_suffix(".json.bak")):
-            try:
-                document: dict[str, Any] = json.loads(file.read_bytes())
-            except (OSError, ValueError) as error:
-                problem = problem or f"{file}: {error}"
-                continue
-            if problem:
-                files.write_atomic(self.checkpoint(stack), json.dumps(document))
-            return document
-        raise EngineError(f"the state of stack {stack} cannot be read: {problem}",
+    def mended(self, stack: str) -> dict[str, Any]:
+        """The checkpoint; where a power cut has left half of it, the newest whole one before, which takes its place.
+
+        Raises EngineError where there is none. What was put in place may be older than what stands: until the stack has
+        been refreshed (``refreshed``), ``recover`` says so.
+        """
+        current = self.checkpoint(stack)
+        try:
+            return _checkpoint(current)
+        except (OSError, ValueError) as error:
+            problem = f"{current}: {error}"
+        for file in self._predecessors(stack):
+            with contextlib.suppress(OSError, ValueError):
+                document = _checkpoint(file)
+                files.write_atomic(self._older(stack), f"taken from {file}\n")
+                files.write_atomic(current, json.dumps(document))
+                return document
+        raise EngineError(f"the state of stack {stack} is damaged: {problem}",
                           hint="restore the file from a backup of the station")  # fmt: skip
+
+    def _predecessors(self, stack: str) -> list[Path]:
+        """Copies of a stack's checkpoint, newest first.
+
+        The one before each write (.bak) lacks what was done last; that of the history is from the end of an update and
+        lacks nothing, where no update has begun since.
+        """
+        copies = [self.checkpoint(stack).with_suffix(".json.bak")]
+        copies += self._own("history", PROJECT, stack).glob("*.checkpoint.json")
+        there = [file for file in copies if file.exists()]
+        return sorted(there, key=lambda file: file.stat().st_mtime_ns, reverse=True)
+
+    def _older(self, stack: str) -> Path:
+        """There while the stack's state is one that was put in the place of a damaged one."""
+        return self.config / f"older.{stack}"
+
+    def refreshed(self, stack: str) -> None:
+        """A refresh has brought the stack's state to what is really there."""
+        self._older(stack).unlink(missing_ok=True)
 
     # -- locks ---------------------------------------------------------------------------------------------------------
 
@@ -186,6 +212,14 @@ class Backend:
         """Locks whose process on this machine is dead."""
         host = socket.gethostname()
         return [lock for lock in self.locks() if is_stranded(lock, host, started_at(lock.pid))]
+
+
+def _checkpoint(file: Path) -> dict[str, Any]:
+    """A whole checkpoint. Raises OSError where there is none, ValueError where it is not whole."""
+    document = json.loads(file.read_bytes())
+    if not isinstance(document, dict) or not isinstance(document.get("checkpoint"), dict):
+        raise ValueError("it holds no checkpoint")
+    return document
 
 
 def parse_lock(path: Path, text: str) -> StackLock | None:

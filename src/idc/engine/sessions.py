@@ -9,9 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import threading
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _ROUNDS: Final = 20
 _PAUSE: Final = 0.02  # seconds between two rounds: time for a forking process to show its child
@@ -51,6 +55,43 @@ def _command_line(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""  # it has just gone
+
+
+@contextmanager
+def deadline(process: subprocess.Popen[Any], seconds: float, grace: float = 0.0) -> Iterator[threading.Event]:
+    """End the session that ``process`` opened when the time is over, whatever waits for its output meanwhile.
+
+    The event that is yielded says that it was so. With ``grace`` the process is interrupted first, and has so many
+    seconds to end by itself.
+    """
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        if grace:
+            interrupt([process], grace)
+        kill_session(process.pid)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+        if late.is_set():
+            timer.join()  # its pid is not another's before the session is gone
+
+
+def interrupt(processes: Iterable[subprocess.Popen[Any]], grace: float) -> None:
+    """Send the interrupt that lets programs write down what they did; wait ``grace`` seconds at most for their end."""
+    waited = list(processes)
+    for process in waited:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGINT)
+    until = time.monotonic() + grace
+    while time.monotonic() < until and any(process.poll() is None for process in waited):
+        time.sleep(0.05)
 
 
 def session_members(session: int) -> list[int]:

@@ -12,7 +12,6 @@ snapshots/ logs/ evidence/
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -22,7 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from idc import paths
 from idc.engine import files, history
+from idc.engine.alone import alone
 from idc.errors import BusyError, EngineError, RefusedError
 
 if TYPE_CHECKING:
@@ -39,11 +39,29 @@ if TYPE_CHECKING:
 
 _CENTRE_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]*\.[a-z0-9][a-z0-9-]*")
 _SECRET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)*")
+_UNFINISHED: Final = re.compile(r"\.(new|gone)-.+?\.[a-z0-9-]+?-(?P<pid>[0-9]+)(-[0-9a-f]{8})?")
 _FOLDERS: Final = (
     "ssh", "secrets", "state", "pulumi", "plans", "applied", "locks", "snapshots", "logs", "evidence",
 )  # fmt: skip
-_POLL_SECONDS: Final = 0.2
 RUNTIME: Final = Path("/run/idc")
+_HELD: Final[list[str]] = []  # ids of the stations that this process holds
+
+
+def runtime_folder(station_id: str) -> Path:
+    """Where a station's sockets to its hosts are."""
+    return RUNTIME / station_id
+
+
+@contextmanager
+def hold_id(station_id: str, centre: str, wait: float = 0.0) -> Iterator[None]:
+    """Hold what belongs to a station of whatever checkout: of that only the id may be known, from labels.
+
+    Raises BusyError that names the pid of the run that works there.
+    """
+    # Beside the runtime folder, not in it: that folder is removed with a lab.
+    files.make_folder(RUNTIME)
+    with alone(RUNTIME / f"{station_id}.busy", wait, partial(_busy, centre), remove=True):
+        yield
 
 
 @dataclass(frozen=True)
@@ -58,13 +76,22 @@ class Station:
 
     @classmethod
     def create(cls, centre: str, centre_folder: Path | None = None) -> Station:
-        """The station of a centre, made where there is none: whole or not at all."""
+        """The station of a centre, made where there is none: whole or not at all.
+
+        A centre folder that has moved takes its station along; RefusedError while the one it was made for is there.
+        """
         place = _place(centre)
+        _sweep(place.parent)
         if not place.is_dir():
             _make(place, centre, centre_folder)
         station = cls._read(place)
-        if centre_folder is not None and station.centre_folder != centre_folder.resolve():
-            station._write_identity(centre_folder.resolve())
+        if centre_folder is not None and (known := station.centre_folder) != centre_folder.resolve():
+            if known is not None and (known / "centre.yaml").exists():
+                raise RefusedError(
+                    f"{centre} is operated from {known}, not from {centre_folder.resolve()}",
+                    hint=f"work in that folder, or take it away when {centre_folder} is its successor",
+                )
+            _write_identity(station.folder, centre, station.id, centre_folder.resolve())
         return station
 
     @classmethod
@@ -90,18 +117,17 @@ class Station:
     @classmethod
     def _read(cls, place: Path) -> Station:
         try:
-            identity = json.loads((place / "station.json").read_text())
+            identity = files.read_json(place / "station.json", dict)
             return cls(place, str(identity["centre"]), str(identity["id"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EngineError(f"the station {place} is damaged: {error}",
-                              hint="restore station.json from a backup of the station") from error  # fmt: skip
+        except KeyError as error:
+            raise files.damaged(place / "station.json", f"{error} is missing") from error
 
     # -- places ------------------------------------------------------------------------------------------------------
 
     @property
     def centre_folder(self) -> Path | None:
         """The centre folder it was last used with."""
-        recorded = json.loads((self.folder / "station.json").read_text()).get("folder", "")
+        recorded = files.read_json(self.folder / "station.json", dict).get("folder", "")
         return Path(recorded) if recorded else None
 
     @property
@@ -117,11 +143,11 @@ class Station:
     @property
     def runtime(self) -> Path:
         """Sockets to the hosts. Short, since a socket's path holds at most 107 bytes."""
-        return RUNTIME / self.id
+        return runtime_folder(self.id)
 
     def public_key(self) -> str:
         """The station's SSH public key, one line."""
-        return (self.folder / "ssh" / "id_ed25519.pub").read_text().strip()
+        return files.read_text(self.folder / "ssh" / "id_ed25519.pub").strip()
 
     # -- one at a time -----------------------------------------------------------------------------------------------
 
@@ -131,51 +157,33 @@ class Station:
 
         Waits up to ``wait`` seconds for another run. Raises BusyError that names its pid and since when.
         """
-        deadline = time.monotonic() + wait
-        descriptor = self._lock(deadline)
-        try:
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, json.dumps({"pid": os.getpid(), "since": _now()}).encode())
-            yield
-            os.ftruncate(descriptor, 0)
-        finally:
-            os.close(descriptor)
-
-    def _lock(self, deadline: float) -> int:
-        path = self.folder / "lock"
-        while True:
-            if not self.folder.is_dir():
-                raise RefusedError(
-                    f"the station of {self.centre} was removed meanwhile", hint="`idc up` makes a new one"
-                )
-            with files.explained(path):
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        until = time.monotonic() + wait
+        with (
+            alone(self.folder / "lock", wait, self._busy, check=self._check_there),
+            # A destroy from another checkout knows this station by its id alone.
+            hold_id(self.id, self.centre, max(0.0, until - time.monotonic())),
+        ):
+            _HELD.append(self.id)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.pread(descriptor, 4096, 0)
-                os.close(descriptor)
-                if time.monotonic() >= deadline:
-                    raise self._busy(holder) from None
-                time.sleep(_POLL_SECONDS)
-                continue
-            # A destroy may have removed the file between opening and locking it: then this lock guards nothing.
-            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
-                return descriptor
-            os.close(descriptor)
+                yield
+            finally:
+                _HELD.remove(self.id)
 
-    def _busy(self, holder: bytes) -> BusyError:
-        try:
-            known = json.loads(holder)
-            who = f"pid {known['pid']}, since {known['since']}"
-        except (ValueError, KeyError, TypeError):
-            who = "it has only just begun"
-        return BusyError(
-            f"another idc works on {self.centre} ({who})", hint="wait for it, or end it: nothing is lost then"
-        )
+    @property
+    def is_held(self) -> bool:
+        """True while this process holds the station."""
+        return self.id in _HELD
+
+    def _check_there(self) -> None:
+        if not self.folder.is_dir():
+            raise RefusedError(f"the station of {self.centre} was removed meanwhile", hint="`idc up` makes a new one")
+
+    def _busy(self, holder: str) -> BusyError:
+        return _busy(self.centre, holder)
 
     def remove(self) -> None:
         """Remove the station with its keys and state; called while held, when a lab is destroyed."""
+        _sweep(self.folder.parent)
         shutil.rmtree(self.runtime, ignore_errors=True)
         gone = self.folder.with_name(f".gone-{self.folder.name}-{os.getpid()}")
         with files.explained(self.folder):
@@ -204,7 +212,7 @@ class Station:
         path = self.folder / "secrets" / name.replace("/", "_")
         if not path.exists():
             files.write_once(path, secrets.token_urlsafe(32))
-        return path.read_bytes()
+        return files.read_text(path).encode()
 
     def drop_secret(self, name: str) -> None:
         """Forget a secret, so that the next use makes a new one."""
@@ -213,19 +221,23 @@ class Station:
 
     def known_secrets(self) -> tuple[bytes, ...]:
         """The values that must never show anywhere: the secrets, and the passphrase."""
-        held = [
-            path.read_bytes() for path in sorted((self.folder / "secrets").iterdir()) if not path.name.startswith(".")
-        ]
-        return (*held, self.passphrase_file.read_bytes())
-
-    def _write_identity(self, centre_folder: Path | None) -> None:
-        _write_identity(self.folder, self.centre, self.id, centre_folder)
+        with files.explained(self.folder, "read"):
+            found = sorted(path for path in (self.folder / "secrets").iterdir() if not path.name.startswith("."))
+        return tuple(files.read_text(path).encode() for path in (*found, self.passphrase_file))
 
 
 def _place(centre: str) -> Path:
     if not _CENTRE_ID.fullmatch(centre):  # it becomes a folder's name
         raise EngineError(f"not a centre's id: {centre!r}")
     return paths.stations_dir() / centre
+
+
+def _sweep(home: Path) -> None:
+    """Remove what runs that died while they made or removed a station have left: there are keys in it."""
+    for entry in home.glob(".*"):
+        unfinished = _UNFINISHED.fullmatch(entry.name)
+        if unfinished and not Path("/proc", unfinished["pid"]).exists():
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 def _make(place: Path, centre: str, centre_folder: Path | None) -> None:
@@ -260,5 +272,5 @@ def _write_identity(folder: Path, centre: str, number: str, centre_folder: Path 
     files.write_atomic(folder / "station.json", json.dumps(identity, indent=2) + "\n")
 
 
-def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")
+def _busy(centre: str, holder: str) -> BusyError:
+    return BusyError(f"another idc works on {centre} ({holder})", hint="wait for it, or end it: nothing is lost then")

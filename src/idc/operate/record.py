@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from idc.engine import files
+from idc.engine import files, history
 from idc.engine.station import Station
 from idc.errors import BusyError
 from idc.operate.narrow import without
@@ -52,16 +52,22 @@ class Record:
 def read(station: Station) -> Record:
     """Everything. Raises EngineError where a file is damaged."""
     # In this order: a run that ends meanwhile writes the applied plan before it removes those that were opening.
-    opening = tuple(codec.loads(file.read_text()) for file in _opening_files(station))
+    opening = tuple(_plan(file) for file in _opening_files(station))
     file = _applied_file(station)
-    applied = codec.loads(file.read_text()) if file.exists() else None
+    applied = _plan(file) if file.exists() else None
     return Record(applied, opening, isolated_tenants(station))
+
+
+def _plan(file: Path) -> Plan:
+    try:
+        return codec.loads(files.read_text(file))
+    except (ValueError, KeyError, TypeError) as error:
+        raise files.damaged(file, error) from error
 
 
 def isolated_tenants(station: Station) -> frozenset[str]:
     """Tenants that `idc isolate` has shut."""
-    file = station.folder / "isolated.json"
-    return frozenset(json.loads(file.read_text())) if file.exists() else frozenset()
+    return history.isolated_tenants(station.folder)
 
 
 def set_isolated(station: Station, tenant: str, *, shut: bool) -> bool:

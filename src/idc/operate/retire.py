@@ -56,7 +56,7 @@ def retire(folder: Path, tenant: str, progress: Progress) -> tuple[str, ...]:
         progress.result(see_shut(result.work, tenant))
     kept = tuple(volume.name for volume in result.work.plan.volumes if volume.tenant == tenant)
     record = work.station.folder / "retired.json"
-    known = dict(json.loads(record.read_text())) if record.exists() else {}
+    known = files.read_json(record, dict, absent={})
     known[tenant] = {"kept": list(kept)}
     files.write_atomic(record, json.dumps(known, indent=1, sort_keys=True))
     return kept

@@ -99,8 +99,7 @@ def readable(what: str) -> str:
 
 
 def _applied_digests(work: Work) -> dict[str, str]:
-    file = work.station.folder / "applied" / "stacks.json"
-    return dict(json.loads(file.read_text())) if file.exists() else {}
+    return files.read_json(work.station.folder / "applied" / "stacks.json", dict, absent={})
 
 
 def _record(work: Work, digests: Mapping[str, str]) -> None:
@@ -113,9 +112,9 @@ def _digest(document: Mapping[str, Any]) -> str:
 
 
 def lab_unchanged(work: Work) -> bool:
-    """True when the lab's input was applied and its containers run on this machine."""
+    """True when the lab's input was applied and all that it names stands on this machine."""
     document = stack_input(work, "lab")
-    return _applied_digests(work).get("lab") == _digest(document) and lab.running(work.plan, work.station)
+    return _applied_digests(work).get("lab") == _digest(document) and lab.stands(document, work.station)
 
 
 def unchanged(work: Work, name: str, facts: Mapping[str, HostFacts]) -> bool:

@@ -152,3 +152,14 @@ def test_one_failure_leaves_the_others_their_results() -> None:
 def test_work_goes_side_by_side() -> None:
     meeting = threading.Barrier(3, timeout=10)
     assert set(side_by_side(dict.fromkeys("abc", meeting.wait)).values()) == {0, 1, 2}
+
+
+def test_one_hosts_broken_file_costs_no_other_its_result() -> None:
+    def broken() -> str:
+        raise FileNotFoundError(2, "No such file or directory", "/run/idc/0a1b2c3d/web-1.lock")
+
+    results = side_by_side({"web-1": broken, "web-2": lambda: "well"})
+    assert results["web-2"] == "well"
+    assert isinstance(results["web-1"], EngineError)
+    assert "web-1" in results["web-1"].message
+    assert "/run/idc/0a1b2c3d/web-1.lock" in results["web-1"].message

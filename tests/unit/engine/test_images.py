@@ -295,7 +295,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
     return write
 
 
-SOME = f'echo "{ID} 10 idc/edge:1"; echo "Error: No such image: {OTHER}" >&2; exit 1'
+SOME = f'echo "{ID} 10 = idc/edge:1"; echo "Error: No such image: {OTHER}" >&2; exit 1'
 
 
 def test_missing_names_the_images_an_engine_lacks(docker: Docker) -> None:
@@ -329,7 +329,7 @@ def test_a_failed_copy_keeps_the_engines_words_and_names_the_host(docker: Docker
         *" load "*) cat >/dev/null; echo "no space left on device" >&2; exit 1;;
         save*) echo layers;;
         "--host "*) echo "Error: No such image: {ID}" >&2; exit 1;;
-        *) echo "{ID} 10 idc/edge:1";;
+        *) echo "{ID} 10 = idc/edge:1";;
         esac"""
     )
     with pytest.raises(EngineError) as caught:
@@ -344,7 +344,7 @@ def test_an_engine_that_stops_reading_does_not_hang_the_copy(docker: Docker, mon
         *" load "*) exec sleep 60;;
         save*) exec cat /dev/zero;;
         "--host "*) echo "Error: No such image: {ID}" >&2; exit 1;;
-        *) echo "{ID} 10 idc/edge:1";;
+        *) echo "{ID} 10 = idc/edge:1";;
         esac"""
     )
     monkeypatch.setattr("idc.engine.stream._STALL", 0.3)
@@ -354,13 +354,22 @@ def test_an_engine_that_stops_reading_does_not_hang_the_copy(docker: Docker, mon
 
 def test_what_is_built_is_remembered_and_not_built_again(docker: Docker) -> None:
     base, edge = recipes.recipe("base"), recipes.recipe("edge")
-    docker(f'echo "{ID} 10 {base.tag}"; echo "{OTHER} 10 {edge.tag}"')
+    docker(f'echo "{ID} 10 ={base.fingerprint} {base.tag}"; echo "{OTHER} 10 ={edge.fingerprint} {edge.tag}"')
     assert images.ensure(["edge"], nothing).ids == {"edge": OTHER}
+
+
+@pytest.mark.parametrize("mark", ["", "0" * 64])
+def test_a_tag_alone_makes_no_image_ours(docker: Docker, monkeypatch: pytest.MonkeyPatch, mark: str) -> None:
+    base, edge = recipes.recipe("base"), recipes.recipe("edge")
+    docker(f'echo "{ID} 10 ={base.fingerprint} {base.tag}"; echo "{OTHER} 10 ={mark} {edge.tag}"')
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ToolError, match="building the images edge takes root"):
+        images.ensure(["edge"], nothing)
 
 
 def test_an_image_is_known_by_the_lock_when_its_tag_is_gone(docker: Docker) -> None:
     base, edge = recipes.recipe("base"), recipes.recipe("edge")
-    docker(f'echo "{ID} 10 "; echo "{OTHER} 10 "')
+    docker(f'echo "{ID} 10 ="; echo "{OTHER} 10 ="')
     lock = paths.cache_dir() / "images.lock.json"
     lock.parent.mkdir(parents=True)
     known = {

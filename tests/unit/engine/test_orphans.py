@@ -120,12 +120,23 @@ def test_a_lost_state_is_said_instead_of_removing_what_serves(
 def test_a_damaged_checkpoint_is_an_error_with_its_name(station: Station) -> None:
     path = station.folder / "state" / ".pulumi" / "stacks" / "idc" / f"{STACK}.json"
     path.write_text('{"checkpoint": []}')
-    with pytest.raises(EngineError, match=f"{STACK}.json is damaged"):
+    with pytest.raises(EngineError, match=f"the state of stack {STACK} is damaged: .*{STACK}.json"):
         orphans.known_ids(station, STACK)
 
 
+def test_half_a_checkpoint_is_mended_before_anything_is_taken_for_an_orphan(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = station.folder / "state" / ".pulumi" / "stacks" / "idc" / f"{STACK}.json"
+    path.rename(path.with_suffix(".json.bak"))
+    path.write_text('{"version":3,"checkp')
+    engine = Engine({"containers": [_thing("known-container", "tax-www-web-a", station)], "networks": []})
+    assert _clear(station, engine, monkeypatch) == []
+    assert engine.deleted == []
+
+
 @pytest.mark.parametrize(
-    "text", ['{"checkpoint": {}}', '{"checkpoint": {"latest": null}}', '{"checkpoint": {"latest": {}}}']
+    "document", [{"checkpoint": {}}, {"checkpoint": {"latest": None}}, {"checkpoint": {"latest": {}}}]
 )
-def test_an_empty_checkpoint_knows_nothing(text: str) -> None:
-    assert orphans.parse_checkpoint(text) == frozenset()
+def test_an_empty_checkpoint_knows_nothing(document: dict[str, Any]) -> None:
+    assert orphans.resource_ids(document) == frozenset()

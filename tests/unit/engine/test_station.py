@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from idc.engine import files
+from idc.engine import station as place
 from idc.engine.station import Station
 from idc.errors import BusyError, EngineError, RefusedError
 
@@ -24,6 +26,7 @@ CENTRE = "small.government-extranet"
 @pytest.fixture
 def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Station:
     monkeypatch.setenv("IDC_STATIONS", str(tmp_path / "stations"))
+    monkeypatch.setattr(place, "RUNTIME", tmp_path / "run")
     return Station.create(CENTRE)
 
 
@@ -81,6 +84,7 @@ def test_a_station_is_found_by_its_centre_folder(station: Station, tmp_path: Pat
 
 def _hold_for_ever(stations: str, ready: multiprocessing.synchronize.Event) -> None:
     os.environ["IDC_STATIONS"] = stations
+    place.RUNTIME = Path(stations).parent / "run"  # type: ignore[misc]
     station = Station.open(CENTRE)
     assert station is not None
     with station.hold():
@@ -141,6 +145,79 @@ def test_a_station_that_was_removed_cannot_be_held(station: Station) -> None:
         station.remove()
     with pytest.raises(RefusedError, match="removed meanwhile"), station.hold():
         pass
+
+
+def test_a_station_is_held_by_its_id_too_for_who_knows_no_more(station: Station) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    process = context.Process(target=_hold_for_ever, args=(str(station.folder.parent), ready))
+    process.start()
+    try:
+        assert ready.wait(20)
+        with pytest.raises(BusyError, match=f"pid {process.pid}"), place.hold_id(station.id, CENTRE):
+            pass
+        shutil.rmtree(station.runtime, ignore_errors=True)  # as a destroy does: the lock must not lie in there
+        with pytest.raises(BusyError), place.hold_id(station.id, CENTRE):
+            pass
+    finally:
+        process.kill()
+        process.join()
+    with place.hold_id(station.id, CENTRE):
+        pass
+    assert list(place.RUNTIME.iterdir()) == []
+
+
+def test_who_holds_the_station_knows_it(station: Station) -> None:
+    seen = [station.is_held]
+    with station.hold():
+        seen.append(station.is_held)
+    assert [*seen, station.is_held] == [False, True, False]
+
+
+# -- whose it is, and what is left -------------------------------------------------------------------------------------
+
+
+def _centre(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "centre.yaml").touch()
+    return folder
+
+
+def test_a_second_folder_does_not_take_the_station_of_one_that_is_there(station: Station, tmp_path: Path) -> None:
+    first, second = _centre(tmp_path / "first"), _centre(tmp_path / "second")
+    Station.create(CENTRE, first)
+    with pytest.raises(RefusedError, match=f"operated from {first}") as raised:
+        Station.create(CENTRE, second)
+    assert raised.value.hint
+    assert station.centre_folder == first
+
+
+def test_a_folder_that_has_moved_takes_its_station_along(station: Station, tmp_path: Path) -> None:
+    first = _centre(tmp_path / "first")
+    Station.create(CENTRE, first)
+    first.rename(tmp_path / "moved")
+    assert Station.create(CENTRE, tmp_path / "moved") == station
+    assert station.centre_folder == tmp_path / "moved"
+
+
+def test_keys_that_a_dead_run_has_left_are_removed(station: Station) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    home = station.folder.parent
+    for pid in (dead.pid, os.getpid()):
+        (home / f".new-{CENTRE}-{pid}-0a1b2c3d" / "ssh").mkdir(parents=True)
+        (home / f".gone-{CENTRE}-{pid}").mkdir()
+    Station.create(CENTRE)
+    left = {entry.name for entry in home.iterdir()} - {CENTRE}
+    assert left == {f".new-{CENTRE}-{os.getpid()}-0a1b2c3d", f".gone-{CENTRE}-{os.getpid()}"}
+
+
+def test_a_damaged_station_says_which_file_and_what_to_do(station: Station) -> None:
+    for text in ("", "[]", '{"centre": "x"}'):
+        (station.folder / "station.json").write_text(text)
+        with pytest.raises(EngineError, match=r"station\.json is damaged") as raised:
+            Station.open(CENTRE)
+        assert "backup" in raised.value.hint
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------
