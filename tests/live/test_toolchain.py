@@ -66,7 +66,7 @@ def clear_orphans(place: Place, stacks: Sequence[str]) -> None:
     """What no state knows goes; the engine may still be finishing what it was last asked for."""
     folder = place.folder / "state" / ".pulumi" / "stacks" / "idc"
     checkpoints = [file for stack in stacks if (file := folder / f"{stack}.json").exists()]
-    known = {identity for file in checkpoints for identity in orphans.parse_checkpoint(file.read_text())}
+    known = {identity for file in checkpoints for identity in orphans.resource_ids(json.loads(file.read_text()))}
     for _ in range(5):
         for identity in docker("network", "ls", "--quiet", "--no-trunc", "--filter", f"label={LABEL}").split():
             if identity not in known:

@@ -34,9 +34,11 @@ def run(args: argparse.Namespace) -> int:
     # What is printed serves for the hosts that do answer, so it is printed in any case.
     hosts = Hosts(work.station, work.plan)
     failed = hosts.connect(deadline=30.0)
-    hosts.keep([host.name for host in work.plan.hosts if host.name not in failed], KEPT_SECONDS)
+    reached = [host.name for host in work.plan.hosts if host.name not in failed]
+    hosts.keep(reached, KEPT_SECONDS)
     hosts.close()
-    sys.stderr.write(f"  the hosts' engines answer by hand for {KEPT_SECONDS // 3600} hours; then run this again\n")
+    if reached:
+        sys.stderr.write(f"  the hosts' engines answer by hand for {KEPT_SECONDS // 3600} hours; then run this again\n")
     if args.json:
         unreachable = {name: error.message for name, error in sorted(failed.items())}
         print_json({"ok": not failed, "env": values, "unreachable": unreachable})

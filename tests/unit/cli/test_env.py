@@ -22,6 +22,8 @@ def centre(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr("idc.engine.toolchain.ensure", lambda _: SimpleNamespace(env=lambda: {"PATH": "/a b"}))
     monkeypatch.setattr("idc.engine.pulumi.shell_env", lambda _: {})
     monkeypatch.setattr(Hosts, "__init__", lambda *_: None)
+    monkeypatch.setattr(Hosts, "keep", lambda *_: None)
+    monkeypatch.setattr(Hosts, "close", lambda *_: None)
     return str(root / "centres" / "small" / "extranet")
 
 
