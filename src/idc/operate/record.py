@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from idc.engine import files
+from idc.engine import files, history
 from idc.engine.station import Station
 from idc.errors import BusyError
 from idc.operate.narrow import without
@@ -60,8 +60,7 @@ def read(station: Station) -> Record:
 
 def isolated_tenants(station: Station) -> frozenset[str]:
     """Tenants that `idc isolate` has shut."""
-    file = station.folder / "isolated.json"
-    return frozenset(json.loads(file.read_text())) if file.exists() else frozenset()
+    return history.isolated_tenants(station.folder)
 
 
 def set_isolated(station: Station, tenant: str, *, shut: bool) -> bool:
