@@ -41,6 +41,10 @@ def loaded(block: Block, folder: Path) -> Declaration:
     elif "people" in document:
         centre = reference(folder)
         write(centre, "people.yaml", block.text)
+    elif "waivers" in document:
+        centre = reference(folder)
+        write(centre, "waivers.yaml", block.text)
+        write(centre, "people.yaml", (ROOT / "tests/bad_input/base/people.yaml").read_text(encoding="utf-8"))
     elif "format" in document:
         centre = folder / "centre"
         write(centre, "centre.yaml", block.text)

@@ -27,17 +27,18 @@ def run(args: argparse.Namespace) -> int:
     for folder in centre_folders(args.centre):
         work = context.load(folder)
         changes = compare(work.applied, work.plan)
-        verdict, unbuilt = gate.foresee(work.plan)
+        decision = gate.foresee(work)
         proof = prove_plan(work.plan)
-        ok = ok and verdict.ok and proof.holds
+        ok = ok and decision.ok and proof.holds
         if args.json:
-            documents[work.plan.id] = {**document(changes), "policies": policies.document(verdict, unbuilt)}
-            documents[work.plan.id]["proof"] = proven.document(proof)
+            documents[work.plan.id] = {
+                **document(changes), "policies": policies.document(decision), "proof": proven.document(proof)
+            }  # fmt: skip
         elif args.markdown:
-            sys.stdout.write(markdown(changes) + policies.markdown(verdict, unbuilt) + proven.markdown(proof))
+            sys.stdout.write(markdown(changes) + policies.markdown(decision) + proven.markdown(proof))
         else:
             text(changes)
-            policies.text(verdict, unbuilt)
+            policies.text(decision)
             proven.text(proof)
     if args.json:
         print_json({"ok": ok, "centres": documents})

@@ -16,11 +16,11 @@ from idc.collector import without_collector
 from idc.errors import InputError, Problem
 from idc.model import checks
 from idc.model.explain import explain
-from idc.model.folder import CENTRE_FILE, PEOPLE_FILE, TENANTS, list_folder
+from idc.model.folder import CENTRE_FILE, PEOPLE_FILE, TENANTS, WAIVERS_FILE, list_folder
 from idc.model.profiles import Profile, load_profile, names
 from idc.model.source import Place, Source, load_source
 from idc.model.text import did_you_mean
-from idc.model.types import CentreSpec, PeopleSpec, PersonSpec, Strict, TenantSpec
+from idc.model.types import CentreSpec, PeopleSpec, PersonSpec, Strict, TenantSpec, WaiverSpec, WaiversSpec
 
 Spec = TypeVar("Spec", bound=Strict)
 
@@ -34,6 +34,7 @@ class Declaration:
     tenants: tuple[TenantSpec, ...]  # sorted by id
     profile: Profile
     people: Mapping[str, PersonSpec]
+    waivers: tuple[WaiverSpec, ...]  # in their order; those past their day as well, which count as absent
     digest: str  # SHA-256 over the data of all files; comments, order of keys and spacing do not count
     expired: tuple[Problem, ...] = ()  # flows and egress past their day, when they were tolerated
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
@@ -80,6 +81,7 @@ def _load(folder: Path, today: date, tolerate_expired: bool) -> Declaration:
 
     centre = take(CENTRE_FILE, CentreSpec) if listing.centre else None
     people = take(PEOPLE_FILE, PeopleSpec) if listing.people else None
+    waivers = take(WAIVERS_FILE, WaiversSpec) if listing.waivers else None
     tenants: dict[str, TenantSpec] = {}
     for stem in listing.tenants:
         relative = tenant_file(stem)
@@ -87,7 +89,7 @@ def _load(folder: Path, today: date, tolerate_expired: bool) -> Declaration:
             tenants[stem] = spec
     profile = _profile(centre, sources, problems)
     unread = frozenset(listing.tenants) - tenants.keys()
-    scope = checks.Scope(folder, centre, profile, tenants, people, sources, today, problems, unread)
+    scope = checks.Scope(folder, centre, profile, tenants, people, sources, today, problems, unread, waivers)
     checks.run(scope)
     if not tolerate_expired:
         problems.extend(scope.expired)
@@ -99,6 +101,7 @@ def _load(folder: Path, today: date, tolerate_expired: bool) -> Declaration:
         tenants=tuple(sorted(tenants.values(), key=lambda tenant: tenant.tenant)),
         profile=profile,
         people=people.people if people else {},
+        waivers=waivers.waivers if waivers else (),
         digest=_digest(sources),
         expired=tuple(scope.expired),
         sources=sources,

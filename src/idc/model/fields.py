@@ -230,6 +230,12 @@ Line = Annotated[str, BeforeValidator(text.line), WithJsonSchema({"type": "strin
 Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "minLength": 8, "maxLength": 200})]
 Control = Annotated[str, BeforeValidator(_control), WithJsonSchema({"type": "string", "maxLength": 60})]
 Port = Annotated[str, BeforeValidator(port), _pattern(r"^[1-9][0-9]{0,4}/(tcp|udp)$", "443/tcp", "53/udp")]
+PolicyId = Annotated[str, BeforeValidator(text.policy), _pattern(text.POLICY, "hardening.filesystem", "custom.no-php")]
+WaiverScope = Annotated[
+    str,
+    BeforeValidator(text.waiver_scope),
+    _pattern(text.WAIVER_SCOPE, "tenant/tax", "tenant/tax/site/www", "platform"),
+]
 Ref = Annotated[
     str,
     BeforeValidator(_reference),

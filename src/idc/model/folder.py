@@ -14,9 +14,10 @@ from idc.model.text import NAME, did_you_mean, printable
 
 CENTRE_FILE: Final = "centre.yaml"
 PEOPLE_FILE: Final = "people.yaml"
+WAIVERS_FILE: Final = "waivers.yaml"
 TENANTS: Final = "tenants"
 
-_FILES: Final = frozenset({CENTRE_FILE, PEOPLE_FILE, "README.md", "LICENSE", "CODEOWNERS", "images.lock"})
+_FILES: Final = frozenset({CENTRE_FILE, PEOPLE_FILE, WAIVERS_FILE, "README.md", "LICENSE", "CODEOWNERS", "images.lock"})
 _FOLDERS: Final = frozenset({TENANTS, "content", "locks", "policies", "tests", "docs"})
 
 
@@ -26,6 +27,7 @@ class Listing:
 
     centre: bool = False
     people: bool = False
+    waivers: bool = False
     tenants: list[str] = field(default_factory=list)  # ids, sorted
     problems: list[Problem] = field(default_factory=list)
 
@@ -81,6 +83,8 @@ def list_folder(folder: Path) -> Listing:
             listing.centre = True
         elif name == PEOPLE_FILE and kind == "file":
             listing.people = True
+        elif name == WAIVERS_FILE and kind == "file":
+            listing.waivers = True
         elif name == TENANTS and kind == "folder":
             _list_tenants(folder / TENANTS, f"{shown}/{TENANTS}", listing)
         elif name not in (_FILES if kind == "file" else _FOLDERS):

@@ -13,19 +13,20 @@ from pydantic import BaseModel
 
 from idc import paths
 from idc.model.profiles import ProfileSpec
-from idc.model.types import CentreSpec, PeopleSpec, TenantSpec
+from idc.model.types import CentreSpec, PeopleSpec, TenantSpec, WaiversSpec
 
 #: Schema name -> the model, and the files it is for.
 MODELS: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "centre": (CentreSpec, "centre.yaml"),
     "tenant": (TenantSpec, "tenants/<id>.yaml"),
     "people": (PeopleSpec, "people.yaml"),
+    "waivers": (WaiversSpec, "waivers.yaml"),
     "profile": (ProfileSpec, "profiles/<name>.yaml"),
 }
 
 
 def generate() -> dict[str, dict[str, Any]]:
-    """The schemas by name: ``centre``, ``tenant``, ``people``, ``profile``."""
+    """The schemas by name: ``centre``, ``tenant``, ``people``, ``waivers``, ``profile``."""
     return {name: _schema(model, file) for name, (model, file) in MODELS.items()}
 
 

@@ -11,6 +11,8 @@ from typing import Final
 NAME: Final = r"^[a-z][a-z0-9-]{0,22}[a-z0-9]$"
 HOST_NAME: Final = r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 EMAIL: Final = r"^[A-Za-z0-9!#$%&'*+/=?^_{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{|}~-]+)*@[a-z0-9.-]+$"
+POLICY: Final = r"^[a-z][a-z0-9-]{0,30}\.[a-z][a-z0-9-]{0,30}$"
+WAIVER_SCOPE: Final = r"^(platform|centre|tenant/[a-z][a-z0-9-]+(/site/[a-z][a-z0-9-]+)?)$"
 
 _NAME = re.compile(NAME)
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -88,6 +90,22 @@ def name(value: object) -> str:
     rule = "2 to 24 lower-case letters, digits and hyphens, a letter first"
     hint = f"did you mean `{repaired}`?" if repaired != value and _NAME.fullmatch(repaired) else ""
     raise BadValueError(f"`{value}` is not a name: {rule}", hint)
+
+
+def policy(value: object) -> str:
+    """Id of a policy: family and name, with a dot between."""
+    return _like(value, POLICY, "the id of a policy", "as hardening.filesystem (docs/reference/policies.md lists them)")
+
+
+def waiver_scope(value: object) -> str:
+    """What a waiver is for."""
+    return _like(value, WAIVER_SCOPE, "what a waiver is for", "tenant/tax, tenant/tax/site/www, platform or centre")
+
+
+def _like(value: object, pattern: str, what: str, hint: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII) or "\n" in value:
+        raise BadValueError(f"`{value}` is not {what}", hint)
+    return value
 
 
 def host_name(value: object) -> str:

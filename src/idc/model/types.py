@@ -31,11 +31,13 @@ from idc.model.fields import (
     Line,
     Name,
     Network,
+    PolicyId,
     Port,
     Reason,
     Ref,
     SshKey,
     UserName,
+    WaiverScope,
 )
 from idc.model.units import Bandwidth, Bytes, Duration
 
@@ -197,3 +199,20 @@ class PeopleSpec(Strict):
     """``people.yaml``: who may do what. The three roles are held by three different people."""
 
     people: dict[Name, PersonSpec] = Field(description="people by login name")
+
+
+class WaiverSpec(Strict):
+    """One finding of a policy that is borne for a while, by whose leave and why."""
+
+    policy: PolicyId = Field(description="id of the policy")
+    scope: WaiverScope = Field(description="what it is borne for: tenant/x, tenant/x/site/y, platform or centre")
+    reason: Reason = Field(description="why it is borne, and what is done until then")
+    approver: Name = Field(description="login of the security administrator who approved it (people.yaml)")
+    until: DateField = Field(description="last day, at most a year ahead")
+
+
+class WaiversSpec(Strict):
+    """``waivers.yaml``: findings that are borne for a while. An expired waiver counts as absent."""
+
+    format: Format = Field(description="version of this format")
+    waivers: tuple[WaiverSpec, ...] = Field(description="each is printed with every verdict")

@@ -1,8 +1,9 @@
 """`idc up`: the phases that bring a centre to what its declaration says, in the order that keeps it safe.
 
-reach every engine -> lab hosts -> base roles -> images -> flows closed -> folders -> platform -> tenants -> new images
-serve -> content, vhosts, flows opened -> containers serve -> outgoing containers removed. What is there as planned is
-not done again; whatever is interrupted goes on with the same command, because a step is recorded only after it is done.
+policies -> reach every engine -> lab hosts -> base roles -> images -> flows closed -> folders -> platform -> tenants ->
+new images serve -> content, vhosts, flows opened -> containers serve -> outgoing containers removed. What is there as
+planned is not done again; whatever is interrupted goes on with the same command, because a step is recorded only after
+it is done.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def up(
     with station.hold(wait=0), files.private():
         work = context.need(folder, ids=ids)
         with progress.phase("policies"):
-            progress.result(f"{gate.refuse_findings(work).judged} judged, nothing found")
+            progress.result(gate.refuse_findings(work).headline)
         with progress.phase("proof"):
             progress.result(gate.refuse_unproven(work.plan).summary)
         work.record_allocation()
@@ -70,6 +71,8 @@ def up(
             for lock in runner.break_stranded_locks():
                 progress.step(f"a lock left behind by a run that died was broken: {lock}")
             _Phases(runner, progress, result, full).phases()
+        if result.ok:
+            gate.record(work)
         result.phases = tuple(progress.phases)
         return result
 

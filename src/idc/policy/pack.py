@@ -5,13 +5,19 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterable, Mapping
+from datetime import date
 from functools import cache
 from ipaddress import IPv4Network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from idc import paths
+from idc.plan.stacks import stack_input
+from idc.plan.types import Plan
 from idc.policy.resources import Resource, View
 from idc.policy.rules import REGISTRY, Verdict, judge
+
+if TYPE_CHECKING:
+    from idc.model import Declaration
 
 
 @cache
@@ -32,7 +38,14 @@ def resources(document: Mapping[str, Any]) -> list[Resource]:
     return found
 
 
+def view(plan: Plan, declaration: Declaration | None, today: date) -> View:
+    """A whole plan, and the declaration it was made of (None for one that was applied before)."""
+    documents = [stack_input(plan, stack.name) for stack in plan.stacks if stack.kind != "lab"]
+    made = [each for document in documents for each in resources(document)]
+    return View(tuple(made), plan.prefix, plan, declaration, today)
+
+
 def judge_inputs(documents: Iterable[Mapping[str, Any]], prefix: IPv4Network) -> Verdict:
-    """Judge the inputs of a centre's stacks together. The lab's containers stand for machines and are left out."""
+    """Judge the inputs of stacks as a preview would. The lab's containers stand for machines and are left out."""
     made = [each for document in documents if document["kind"] != "lab" for each in resources(document)]
     return judge(View(tuple(made), prefix), [each for each in REGISTRY if each.over_resources])

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Network
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from idc.model import Declaration
+    from idc.plan.types import Plan
 
 T = TypeVar("T")
 
@@ -87,6 +92,23 @@ class View:
 
     resources: tuple[Resource, ...]
     prefix: IPv4Network | None  # of the centre; None where it is not known, and then no address is inside
+    plan: Plan | None = None
+    declaration: Declaration | None = None
+    today: date | None = None
+
+    @property
+    def planned(self) -> Plan:
+        """The plan. Raises LookupError where only a preview is judged: a rule that needs it has not been kept."""
+        if self.plan is None:
+            raise LookupError("there is no plan to look at")
+        return self.plan
+
+    @property
+    def declared(self) -> Declaration:
+        """The declaration. Raises LookupError where there is none."""
+        if self.declaration is None:
+            raise LookupError("there is no declaration to look at")
+        return self.declaration
 
     @cached_property
     def _by_kind(self) -> Mapping[str, list[Resource]]:

@@ -32,6 +32,7 @@ class Broken:
     subject: str
     words: str
     where: str = ""
+    owner: str = ""  # the site or service it belongs to, where it belongs to one
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Finding:
     words: str
     where: str = ""
     severity: Severity = "high"
+    owner: str = ""
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -121,7 +123,8 @@ def policy(
             yield Looked(len(subjects), " and ".join(sorted(kinds)))
             for each in subjects:
                 for words in _words(judge_one, each, view):
-                    yield Broken(each.scope, f"{each.kind} {each.name}", words, f"stack {each.stack}")
+                    owner = each.owner if each.owner.startswith(f"{each.scope}/") else ""
+                    yield Broken(each.scope, f"{each.kind} {each.name}", words, f"stack {each.stack}", owner)
 
         about = _about(judge_one)
         _add(Policy(rule, title, severity, tuple(controls), Level.PLANNED, judge_all, about, over_resources=True))
@@ -166,7 +169,7 @@ def judge(view: View, rules: Sequence[Policy] | None = None) -> Verdict:
     chosen = REGISTRY if rules is None else rules
     for each in chosen:
         broken, looked = _judge(each, view)
-        findings.update(Finding(each.id, b.scope, b.subject, b.words, b.where, each.severity) for b in broken)
+        findings.update(Finding(each.id, b.scope, b.subject, b.words, b.where, each.severity, b.owner) for b in broken)
         if not broken:
             passed.append(Passed(each.id, ", ".join(map(str, looked))))
     return Verdict(tuple(sorted(findings)), tuple(sorted(passed, key=lambda p: p.policy)), len(chosen))

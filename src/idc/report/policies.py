@@ -2,64 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from idc.model.types import WaiverSpec
 from idc.plan.show import LIMIT, escape
-from idc.policy import Finding, Verdict
+from idc.policy import Finding
+from idc.policy.decision import Decision
 
-_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow"}
-
-
-def headline(verdict: Verdict) -> str:
-    """How many were judged, and what was found."""
-    if verdict.ok:
-        return f"{verdict.judged} policies judged, nothing found"
-    return f"{len(verdict.findings)} found by {len({f.policy for f in verdict.findings})} of {verdict.judged} policies"
+_STYLES = {"!": "red", "~": "yellow", "w": "cyan", "": "dim"}
+_ORDER = {"critical": 0, "high": 1, "medium": 2}
 
 
-def pending(unbuilt: Sequence[str]) -> str:
+def lines(decision: Decision) -> Iterator[tuple[str, str]]:
+    """What there is to say, as a sign and words: worst first, what is waived with its waiver, nothing hidden."""
+    for finding in sorted(decision.blocking, key=lambda finding: (_ORDER[finding.severity], finding)):
+        yield "!", str(finding)
+    for finding in decision.standing:
+        yield "~", f"{finding}; there before, and not touched"
+    for finding, waiver in decision.waived:
+        yield "w", f"{finding}; waived until {waiver.until} by {waiver.approver}: {waiver.reason}"
+    used = {(waiver.policy, waiver.scope) for _, waiver in decision.waived}
+    for waiver in decision.waivers:
+        if (waiver.policy, waiver.scope) not in used:
+            yield "", f"waiver of {waiver.policy} for {waiver.scope} is not needed: nothing is found"
+    for waiver in decision.expired:
+        yield "", f"waiver of {waiver.policy} for {waiver.scope} ended on {waiver.until} and counts as absent"
+
+
+def _pending(decision: Decision) -> str:
     """What could not be judged yet, and when it is."""
-    return f"`idc up` builds {', '.join(unbuilt)} and judges the contents then" if unbuilt else ""
+    names = ", ".join(decision.yet_to_be_built)
+    return f"`idc up` builds {names} and judges the contents then" if names else ""
 
 
-def text(verdict: Verdict, unbuilt: Sequence[str]) -> None:
-    """Print the verdict."""
+def text(decision: Decision) -> None:
+    """Print the decision."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text("\nPolicies", style="bold"))
-    for finding in verdict.findings[:LIMIT]:
-        console.print(Text(f"  ! {finding}", style=_STYLES[finding.severity]))
-    if len(verdict.findings) > LIMIT:
-        console.print(Text(f"  … and {len(verdict.findings) - LIMIT} more (--json has all)", style="dim"))
-    console.print(Text(f"  {headline(verdict)}"))
-    if unbuilt:
-        console.print(Text(f"  {pending(unbuilt)}", style="dim"))
+    said = list(lines(decision))
+    for sign, words in said[:LIMIT]:
+        console.print(Text(f"  {sign or ' '} {words}", style=_STYLES[sign]))
+    if len(said) > LIMIT:
+        console.print(Text(f"  … and {len(said) - LIMIT} more (--json has all)", style="dim"))
+    console.print(Text(f"  {decision.headline}"))
+    if pending := _pending(decision):
+        console.print(Text(f"  {pending}", style="dim"))
 
 
-def markdown(verdict: Verdict, unbuilt: Sequence[str]) -> str:
-    """The verdict for a pull request."""
-    lines = ["", "#### Policies", ""]
-    lines += [f"- `!` {escape(str(finding))}" for finding in verdict.findings[:LIMIT]]
-    if len(verdict.findings) > LIMIT:
-        lines.append(f"- … and {len(verdict.findings) - LIMIT} more")
-    lines += [f"- {escape(headline(verdict))}"]
-    if unbuilt:
-        lines.append(f"- {escape(pending(unbuilt))}")
-    return "\n".join([*lines, ""])
+def markdown(decision: Decision) -> str:
+    """The decision for a pull request."""
+    said = list(lines(decision))
+    parts = ["", "#### Policies", ""]
+    parts += [f"- `{sign or ' '}` {escape(words)}" for sign, words in said[:LIMIT]]
+    if len(said) > LIMIT:
+        parts.append(f"- … and {len(said) - LIMIT} more")
+    parts += [f"- {escape(words)}" for words in (decision.headline, _pending(decision)) if words]
+    return "\n".join([*parts, ""])
 
 
-def document(verdict: Verdict, unbuilt: Sequence[str]) -> dict[str, Any]:
-    """The verdict for machines: also what each policy that passed looked at."""
+def document(decision: Decision) -> dict[str, Any]:
+    """The decision for machines: also what each policy that passed looked at."""
     return {
-        "ok": verdict.ok,
-        "judged": verdict.judged,
-        "findings": [_finding(finding) for finding in verdict.findings],
-        "passed": {passed.policy: passed.looked_at for passed in verdict.passed},
-        "yet_to_be_built": list(unbuilt),
+        "ok": decision.ok,
+        "judged": decision.verdict.judged,
+        "blocking": [_finding(finding) for finding in decision.blocking],
+        "standing": [_finding(finding) for finding in decision.standing],
+        "waived": [{**_finding(finding), "waiver": _waiver(waiver)} for finding, waiver in decision.waived],
+        "waivers": [_waiver(waiver) for waiver in decision.waivers],
+        "expired_waivers": [_waiver(waiver) for waiver in decision.expired],
+        "passed": {passed.policy: passed.looked_at for passed in decision.verdict.passed},
+        "yet_to_be_built": list(decision.yet_to_be_built),
     }
+
+
+def _waiver(waiver: WaiverSpec) -> dict[str, Any]:
+    return waiver.model_dump(mode="json")
 
 
 def _finding(finding: Finding) -> dict[str, str]:

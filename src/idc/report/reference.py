@@ -18,7 +18,12 @@ _EXITS: Final = (
     ("130", "interrupted: the same command goes on from there"),
 )
 _KINDS: Final = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
-_FILES: Final = {"centre": "centre.yaml", "tenant": "tenants/ID.yaml", "people": "people.yaml"}
+_FILES: Final = {
+    "centre": "centre.yaml",
+    "tenant": "tenants/ID.yaml",
+    "people": "people.yaml",
+    "waivers": "waivers.yaml",
+}
 
 
 def cli_markdown(parser: argparse.ArgumentParser) -> str:

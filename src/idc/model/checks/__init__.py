@@ -6,7 +6,7 @@ so that one mistake does not hide or imitate others.
 
 from __future__ import annotations
 
-from idc.model.checks import centre, flows, people, tenants
+from idc.model.checks import centre, flows, people, tenants, waivers
 from idc.model.checks.scope import Scope
 
 __all__ = ["Scope", "run"]
@@ -21,3 +21,5 @@ def run(scope: Scope) -> None:
         flows.run(scope, scope.centre)
     if scope.people is not None:
         people.run(scope, scope.people)
+    if scope.waivers is not None:
+        waivers.run(scope, scope.waivers)

@@ -10,7 +10,7 @@ from pathlib import Path
 from idc.errors import Problem
 from idc.model.profiles import Profile
 from idc.model.source import Place, Source
-from idc.model.types import CentreSpec, PeopleSpec, TenantSpec
+from idc.model.types import CentreSpec, PeopleSpec, TenantSpec, WaiversSpec
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Scope:
     today: date
     problems: list[Problem]
     unread: frozenset[str] = frozenset()  # tenants whose file is there but could not be read
+    waivers: WaiversSpec | None = None
     expired: list[Problem] = field(default_factory=list)
 
     def place(self, file: str, *path: str | int, key: bool = False) -> Place:
