@@ -22,6 +22,7 @@ from tests.live.watched import Watched, watching
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups, also where this folder was named
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what stands in this folder."""
     here = Path(__file__).parent
