@@ -143,6 +143,7 @@ def _known(recipes: Sequence[Recipe]) -> dict[str, str]:
             known[one.name] = identity
         elif identity_by_tag := by_tag.get((one.tag, one.fingerprint)):
             known[one.name] = identity_by_tag
+            _remember(one, identity_by_tag)  # another checkout, with another recipe, has written the lock since
     return known
 
 
