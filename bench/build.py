@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.machine import say
 from idc import paths
 from idc.engine import golang, toolchain
 from idc.errors import ToolError
@@ -49,7 +49,7 @@ def ensure(peer: Peer) -> Path:
     place = peer.place()
     if place.is_file():
         return place
-    go = golang.find_go(toolchain.PULUMI.sources() / "go.mod", _say)
+    go = golang.find_go(toolchain.PULUMI.sources() / "go.mod", say)
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = place.with_name(f".{place.name}-{os.getpid()}")
     environment = {
@@ -59,7 +59,7 @@ def ensure(peer: Peer) -> Path:
         "GOFLAGS": "-mod=readonly",
         "CGO_ENABLED": "0",
     }
-    _say(f"building {peer.executable}: some minutes the first time")
+    say(f"building {peer.executable}: some minutes the first time")
     # Low priority: a build must not slow down what else the machine does.
     command = ["nice", "-n", "15", str(go), "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w"]
     try:
@@ -77,10 +77,6 @@ def ensure(peer: Peer) -> Path:
     return place
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"  {text}\n")
-
-
 if __name__ == "__main__":
     for each in (PROVIDER, COMPOSE, OPENTOFU):
-        _say(str(ensure(each)))
+        say(str(ensure(each)))

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from bench.machine import docker, say
 from idc import paths
 from idc.errors import IdcError
 from idc.live.load import http_load, wait_serving
@@ -214,19 +215,6 @@ def table(figures: Figures) -> str:
         form = "{:.1f} {}" if unit == "s" else "{:.0f} {}"
         lines.append(f"| {name} | {' | '.join(form.format(value, unit).rstrip() for value in three)} |")
     return "\n".join(lines)
-
-
-def docker(*words: str) -> str:
-    """The machine's own engine."""
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"docker {words[0]}: {done.stderr.strip()}")
-    return done.stdout
-
-
-def say(text: str) -> None:
-    """One line of progress."""
-    sys.stderr.write(f"  {text}\n")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +19,7 @@ from typing import Final
 
 from bench import workload
 from bench.contenders import Compose, Contender, OpenTofu
+from bench.machine import docker, say
 from bench.pulumi_stacks import PulumiStacks
 from idc.engine import images
 from idc.errors import IdcError
@@ -93,7 +92,7 @@ def check(name: str, expected: int) -> None:
     """Count what really runs: a tool that is fast because it did nothing is found out. Not part of what is timed."""
     until = time.monotonic() + SETTLE
     while True:
-        listed = docker("ps", "--quiet", "--filter", f"name=^/?idc-bench-{name}-t", "--filter", "health=healthy")
+        listed = _docker("ps", "--quiet", "--filter", f"name=^/?idc-bench-{name}-t", "--filter", "health=healthy")
         count = len(listed.split())
         if count == expected:
             return
@@ -121,27 +120,16 @@ def table(seconds: dict[str, dict[str, list[float]]], titles: dict[str, str], te
 
 def clean() -> None:
     """Remove what an earlier, killed run has left: everything whose name begins as ours does."""
-    containers = docker("ps", "--all", "--quiet", "--filter", "name=^/?idc-bench-").split()
+    containers = _docker("ps", "--all", "--quiet", "--filter", "name=^/?idc-bench-").split()
     if containers:
-        docker("rm", "--force", *containers)
-    networks = docker("network", "ls", "--quiet", "--filter", "name=^idc-bench-").split()
+        _docker("rm", "--force", *containers)
+    networks = _docker("network", "ls", "--quiet", "--filter", "name=^idc-bench-").split()
     if networks:
-        docker("network", "rm", *networks)
+        _docker("network", "rm", *networks)
 
 
-def docker(*words: str) -> str:
-    """The engine's own client."""
-    done = subprocess.run(
-        ["docker", "--host", workload.ENGINE, *words], capture_output=True, text=True, timeout=120, check=False
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"docker {words[0]}: {done.stderr.strip()}")
-    return done.stdout
-
-
-def say(text: str) -> None:
-    """One line of progress."""
-    sys.stderr.write(f"  {text}\n")
+def _docker(*words: str) -> str:
+    return docker(*words, host=workload.ENGINE)
 
 
 if __name__ == "__main__":
