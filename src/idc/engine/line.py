@@ -19,7 +19,8 @@ from typing import Final
 
 from idc.engine import files, ssh
 from idc.engine.alone import alone
-from idc.engine.processes import Processes, kill_session
+from idc.engine.processes import Processes
+from idc.engine.sessions import kill_session, naming
 from idc.errors import Unreachable
 
 ENGINE_SOCKET: Final = "/var/run/docker.sock"
@@ -79,7 +80,7 @@ class Line:
             self._lifeline.stdout.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._lifeline.wait(1.0)
-            kill_session(self._lifeline)
+            kill_session(self._lifeline.pid)
             self._lifeline.wait()
             self._lifeline = None
 
@@ -174,13 +175,6 @@ def end_masters(control: Path) -> None:
 
 
 def _end(*wanted: bytes) -> None:
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            title = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if title.startswith(b"ssh") and all(words in title for words in wanted):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(entry.name), signal.SIGKILL)
+    for pid in naming(*wanted, program=b"ssh"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

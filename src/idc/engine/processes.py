@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from idc.engine.sessions import kill_session
 from idc.errors import EngineError
 
 Key = TypeVar("Key")
@@ -52,7 +51,7 @@ class Processes:
             with self._guard:
                 self._running.discard(process)
             if process.poll() is None:
-                kill_session(process)
+                kill_session(process.pid)
                 process.wait()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
@@ -63,13 +62,7 @@ class Processes:
         """End whatever runs now."""
         with self._guard:
             for process in self._running:
-                kill_session(process)
-
-
-def kill_session(process: subprocess.Popen[bytes]) -> None:
-    """Kill a program that was started in a session of its own, with all that it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+                kill_session(process.pid)
 
 
 def _explained(key: object, error: OSError) -> EngineError:

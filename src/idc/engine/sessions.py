@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -23,38 +23,40 @@ _PAUSE: Final = 0.02  # seconds between two rounds: time for a forking process t
 
 def kill_session(session: int) -> None:
     """Kill every process of a session, again until none is left: one may have forked meanwhile."""
-    for _ in range(_ROUNDS):
-        members = session_members(session)
-        if not members:
-            return
-        for pid in members:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(_PAUSE)
+    _kill_all(lambda: session_members(session))
 
 
 def kill_naming(folder: Path) -> None:
     """Kill every process whose command line names a folder: for programs whose workers open sessions of their own."""
-    wanted = os.fsencode(folder)
+    _kill_all(lambda: naming(os.fsencode(folder)))
+
+
+def _kill_all(members: Callable[[], list[int]]) -> None:
     for _ in range(_ROUNDS):
-        members = [pid for pid in _all() if pid != os.getpid() and wanted in _command_line(pid)]
-        if not members:
+        found = members()
+        if not found:
             return
-        for pid in members:
+        for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(_PAUSE)
 
 
+def naming(*wanted: bytes, program: bytes = b"") -> list[int]:
+    """Pids of the other processes whose command line begins with ``program`` and holds all that is ``wanted``."""
+    found = []
+    for pid in _all():
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue  # it has just gone
+        if pid != os.getpid() and line.startswith(program) and all(words in line for words in wanted):
+            found.append(pid)
+    return found
+
+
 def _all() -> list[int]:
     return [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
-
-
-def _command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""  # it has just gone
 
 
 @contextmanager
@@ -97,11 +99,10 @@ def interrupt(processes: Iterable[subprocess.Popen[Any]], grace: float) -> None:
 def session_members(session: int) -> list[int]:
     """Pids of a session's processes that still run (those that only wait to be collected do not count)."""
     members = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            fields = stat_fields(int(entry.name))
-            if fields and int(fields[3]) == session and fields[0] != "Z":
-                members.append(int(entry.name))
+    for pid in _all():
+        fields = stat_fields(pid)
+        if fields and int(fields[3]) == session and fields[0] != "Z":
+            members.append(pid)
     return members
 
 

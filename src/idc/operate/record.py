@@ -10,24 +10,19 @@ push.lock                 held while rules or the edge's names are put on hosts,
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from idc.engine import files, history
+from idc.engine.alone import alone
 from idc.engine.station import Station
 from idc.errors import BusyError
 from idc.operate.narrow import without
 from idc.plan import codec
 from idc.plan.types import Plan
-
-_POLL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -117,23 +112,8 @@ def _opening_files(station: Station) -> list[Path]:
     return sorted((station.folder / "applied" / "opening").glob("[0-9]*.json"))
 
 
-@contextmanager
-def _locked(path: Path, wait: float) -> Iterator[None]:
-    """Hold a lock that the kernel frees when this process ends, however it ends."""
-    until = time.monotonic() + wait
-    with files.explained(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise BusyError(
-                        f"another idc is putting rules on hosts ({path})", hint="run the same command again"
-                    ) from None
-                time.sleep(_POLL_SECONDS)
-        yield
-    finally:
-        os.close(descriptor)
+def _locked(path: Path, wait: float) -> AbstractContextManager[int]:
+    def busy(_: str) -> BusyError:
+        return BusyError(f"another idc is putting rules on hosts ({path})", hint="run the same command again")
+
+    return alone(path, wait, busy)
