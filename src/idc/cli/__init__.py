@@ -22,6 +22,8 @@ VERBS: Final[dict[str, str]] = {
     "up": "build or change a centre until it is as declared",
     "verify": "prove a running centre with its live state and real packets",
     "status": "show each host and site as it is now",
+    "why": "say whether A may reach B, by which flow, rule and hop; planned and live",
+    "reach": "list all that A can open; planned and live",
     "graph": "draw a centre: fabrics, zones, hosts, segments, flows",
     "isolate": "shut a tenant at once, or open it again",
     "retire": "close a tenant for good, its data kept aside",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from idc.plan.types import Flow, Plan
+from idc.proof.ends import Leg, Way
 from idc.proof.fields import ICMP, TCP, UDP
 from idc.proof.forwarding import Fabric
-from idc.proof.walk import Packet, Walk, journey
+from idc.proof.walk import Hop, Packet, Walk, journey
 
 _NUMBERS = {"tcp": TCP, "udp": UDP, "icmp": ICMP}
 CLIENT_PORT = 40000  # of whoever opens the connection
@@ -21,11 +22,12 @@ class Answer:
     packet: Packet
     walks: tuple[Walk, ...]
     flows: tuple[Flow, ...]  # that declare it
+    unseen: str = ""  # a host on its way of which nothing is known
 
     @property
     def allowed(self) -> bool | None:
         """Whether every host on its way lets it through; None when that is not known."""
-        if any(walk.outcome == "unknown" for walk in self.walks):
+        if self.unseen or any(walk.outcome == "unknown" for walk in self.walks):
             return None
         return all(walk.passed for walk in self.walks)
 
@@ -52,14 +54,90 @@ def why(
         family=4, source=int(source), destination=int(destination), protocol=_NUMBERS[protocol],
         source_port=8 << 8 if ping else CLIENT_PORT, destination_port=0 if ping else port, entry=entry,
     )  # fmt: skip
-    declared = tuple(
+    try:
+        walks = journey(fabric, host, packet)
+    except KeyError as missing:
+        if missing.args[0] not in plan.host_by_name:
+            raise
+        return Answer(packet, (), _declaring(plan, source, {(destination, port)}, protocol), str(missing.args[0]))
+    last = walks[-1].packet  # a listener's request is declared by what it is translated to
+    wanted = {(destination, port), (IPv4Address(last.destination), last.destination_port if not ping else port)}
+    return Answer(packet, walks, _declaring(plan, source, wanted, protocol))
+
+
+def _declaring(
+    plan: Plan, source: IPv4Address, wanted: set[tuple[IPv4Address, int]], protocol: str
+) -> tuple[Flow, ...]:
+    return tuple(
         flow
         for flow in plan.flows
-        if (flow.protocol, flow.port) == (protocol, port)
+        if flow.protocol == protocol
         and any(source in network for network in flow.source.networks)
-        and any(destination in network for network in flow.destination.networks)
+        and any(port == flow.port and _in(to, flow.destination.networks) for to, port in wanted)
     )
-    return Answer(packet, journey(fabric, host, packet), declared)
+
+
+def _in(address: IPv4Address, networks: tuple[IPv4Network, ...]) -> bool:
+    return any(address in network for network in networks)
+
+
+@dataclass(frozen=True)
+class WayAnswer:
+    """What becomes of each connection of a way, in their order; those after a stopped one never begin."""
+
+    way: Way
+    answers: tuple[tuple[Leg, Answer], ...]
+
+    @property
+    def allowed(self) -> bool | None:
+        """Whether the way leads to its end; None when that is not known."""
+        if any(answer.allowed is False for _, answer in self.answers):
+            return False
+        if any(answer.allowed is None for _, answer in self.answers):
+            return None
+        return not self.way.shut
+
+    @property
+    def word(self) -> str:
+        """``allowed``, ``denied`` or ``not known``."""
+        return {True: "allowed", False: "denied", None: "not known"}[self.allowed]
+
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        """The flows that declare the connections."""
+        return tuple(flow for _, answer in self.answers for flow in answer.flows)
+
+    @property
+    def decided(self) -> str:
+        """Where it ends, in a line: the hop that stopped it, or that all hosts let it through."""
+        for leg, answer in self.answers:
+            if answer.unseen:
+                return f"{leg.what}: nothing is known of {answer.unseen}"
+            if answer.allowed is not True:
+                last = answer.walks[-1].hops[-1] if answer.walks and answer.walks[-1].hops else None
+                return f"{leg.what}: {last}" if last else leg.what
+        if self.way.shut:
+            return self.way.shut
+        hosts = [walk.host for _, answer in self.answers for walk in answer.walks]
+        return "let through by " + ", ".join(dict.fromkeys(hosts))
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """All hops."""
+        return tuple(hop for _, answer in self.answers for walk in answer.walks for hop in walk.hops)
+
+
+def along(plan: Plan, fabric: Fabric, way: Way) -> WayAnswer:
+    """Sends the first packet of each connection of a way, until one is stopped.
+
+    Raises ValueError as ``why`` does.
+    """
+    answers: list[tuple[Leg, Answer]] = []
+    for leg in way.legs:
+        answers.append((leg, why(plan, fabric, leg.source, leg.destination, leg.protocol, leg.port)))
+        if answers[-1][1].allowed is not True:
+            break
+    return WayAnswer(way, tuple(answers))
 
 
 def standing(plan: Plan, address: IPv4Address) -> tuple[str, str]:

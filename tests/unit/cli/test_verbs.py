@@ -13,7 +13,14 @@ import pytest
 from idc.cli import VERBS, main
 
 # What a verb wants before its centre folder.
-BEFORE = {"isolate": ["tax"], "lab": ["up"], "retire": ["tax"], "init": ["new-folder"]}
+BEFORE = {
+    "isolate": ["tax"],
+    "lab": ["up"],
+    "retire": ["tax"],
+    "init": ["new-folder"],
+    "why": ["internet", "service/edge"],
+    "reach": ["internet"],
+}
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,91 @@
+"""``idc why``: may A reach B, by which flow, rule and hop, as planned and as the hosts are now."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from idc.cli.common import centre_folders, print_json
+from idc.errors import UsageError
+from idc.operate import asking
+from idc.operate.asking import Seen
+from idc.proof.ends import UnknownEndError, way
+from idc.proof.why import WayAnswer, along
+from idc.report import asked
+
+_PORT: Final = re.compile(r"(?:(?P<port>\d{1,5})(?:/(?P<after>tcp|udp))?|(?P<before>tcp|udp)/(?P<number>\d{1,5})|icmp)")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``idc why``."""
+    parser.add_argument(
+        "source", metavar="A", help="tenant/ID/site/NAME, service/NAME, host/NAME, internet, or an address"
+    )
+    parser.add_argument("destination", metavar="B", help="the same")
+    parser.add_argument("rest", nargs="*", metavar="PORT or CENTRE", help="as 443/tcp or icmp; a centre folder")
+    parser.add_argument("--planned", action="store_true", help="do not ask the hosts")
+    parser.epilog = (
+        "example: idc why internet tenant/tax/site/file\n"
+        "example: idc why tenant/tax/site/file tenant/portal/site/www 8080/tcp centres/reference/extranet"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer; 1 where the plan and the hosts differ, or a host on the way did not answer."""
+    protocol, port, centre = _rest(args.rest)
+    folder = asking.where(centre_folders(centre), args.source, args.destination)
+    planned = asking.planned(folder)
+    answer = _answer(planned, args.source, args.destination, protocol, port)
+    live = None if args.planned else asking.live(folder)
+    now: WayAnswer | None = None
+    note = "as you asked" if args.planned else f"{folder} has never been brought up from here"
+    if live is not None:
+        note = live.note
+        if live.fabric is not None:
+            now = _answer(live, args.source, args.destination, protocol, port)
+    agreed = (live is None and not now) or (now is not None and now.allowed is answer.allowed)
+    if args.json:
+        print_json(
+            {
+                "ok": agreed,
+                "centre": planned.plan.id,
+                "planned": asked.way_document(answer),
+                "live": asked.way_document(now) if now else None,
+                "note": note,
+            }
+        )
+    else:
+        sys.stdout.write(f"{planned.plan.id}: {args.source} -> {args.destination}\n\n")
+        asked.way_text(answer, now, note)
+    return 0 if agreed else 1
+
+
+def _answer(seen: Seen, source: str, destination: str, protocol: str, port: int) -> WayAnswer:
+    assert seen.fabric is not None  # the caller asks only where something was seen
+    first, last = asking.ends(seen.plan, source, destination)
+    try:
+        return along(seen.plan, seen.fabric, way(seen.plan, first, last, protocol, port))
+    except UnknownEndError as error:
+        raise UsageError(str(error), hint=error.hint) from None
+    except ValueError as error:
+        raise UsageError(str(error), hint="name a site, a service, a host, or an address of this fabric") from None
+
+
+def _rest(words: list[str]) -> tuple[str, int, Path | None]:
+    """Protocol, port and centre folder, in whichever order they were written. Raises UsageError."""
+    protocol, port, centre = "", 0, None
+    for word in words:
+        match = _PORT.fullmatch(word)
+        if match is None:
+            if centre is not None:
+                raise UsageError(f"{word} is no port, and a centre is named already", hint="write a port as 443/tcp")
+            centre = Path(word)
+            continue
+        protocol = "icmp" if word == "icmp" else match["after"] or match["before"] or "tcp"
+        port = int(match["port"] or match["number"] or 0)
+        if port > 65535 or (port == 0 and protocol != "icmp"):
+            raise UsageError(f"{word} is no port", hint="ports are 1 to 65535, as 443/tcp")
+    return protocol, port, centre
