@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 
 from idc.live import nft
+from idc.live.probe import Verdict
 from idc.live.snapshot import ContainerState, Link, NetworkState, Part, Route, Snapshot, Traffic
+from idc.operate import prove_live
 from idc.proof import prove_snapshots
 from tests.proof import centres, live
 from tests.proof.mutants_of_rules import PROMISES, RULES
@@ -148,3 +150,31 @@ def test_a_container_in_the_hosts_network_is_unknown(good: dict[str, Snapshot]) 
     engine = replace(good["web-1"].engine.value, containers=(shared,))
     proof = prove_snapshots(centres.town(), live.spoiled(good, "web-1", engine=engine))
     assert any("shares a network namespace" in str(unknown) for unknown in proof.unknown)
+
+
+def verdicts(snapshots: dict[str, Snapshot]) -> dict[str, Verdict | None]:
+    """What a verification says of each inclusion, and of what it did not understand."""
+    return {check.id: check.verdict for check in prove_live.checks(centres.town(), snapshots)}
+
+
+def test_a_verification_has_a_check_for_each_inclusion_and_says_what_it_looked_at(good: dict[str, Snapshot]) -> None:
+    found = list(prove_live.checks(centres.town(), good))
+    assert {check.verdict for check in found} == {Verdict.HELD}
+    assert [check.id for check in found] == [
+        "proof/declared-in-law", "proof/real-in-declared", "proof/declared-in-real", "proof/understood"
+    ]  # fmt: skip
+    assert all(check.looked > 100 for check in found)
+
+
+def test_a_host_that_was_not_read_makes_every_inclusion_unknown(good: dict[str, Snapshot]) -> None:
+    lost = {name: snapshot for name, snapshot in good.items() if name != "web-1"}
+    assert set(verdicts(lost).values()) == {Verdict.UNKNOWN}
+
+
+def test_an_opened_rule_set_breaks_the_one_inclusion_that_it_breaks(good: dict[str, Snapshot]) -> None:
+    text = centre().rules["web-1"].replace("tcp . 5432", "tcp . 5432-5433", 1)
+    opened = {**good, "web-1": replace(good["web-1"], rules=Part(nft.parse(live.listed(text))))}
+    assert verdicts(opened) == {
+        "proof/declared-in-law": Verdict.HELD, "proof/real-in-declared": Verdict.BROKEN,
+        "proof/declared-in-real": Verdict.HELD, "proof/understood": Verdict.HELD,
+    }  # fmt: skip

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from idc.live.probes import choose, not_placed
 from idc.live.reach import HERE, Way
 from idc.live.report import Check, Report
 from idc.live.settle import settle
+from idc.live.snapshot import Snapshot
 from idc.live.take import Taken, take
 from idc.plan import codec
 from idc.plan.types import Plan
@@ -39,6 +40,7 @@ SUITE_DEADLINE: Final = 300.0
 _INI: Final = "[pytest]\nmarkers =\n    live: needs hosts\n"
 
 Say = Callable[[str], None]
+Judge = Callable[[Plan, Mapping[str, Snapshot]], Iterable[Check]]
 
 
 class Station(Protocol):
@@ -68,11 +70,12 @@ def run(
     packets: bool = True,
     progress: Say = lambda _: None,
     extra: Sequence[Path] = (),
+    judges: Sequence[Judge] = (),
 ) -> Report:
     """Verify a centre against its plan and leave the evidence in the station's folder.
 
     ``packets=False`` sends nothing. ``extra`` are folders of more tests (a centre's own), in which every
-    ``test_*.py`` must be readable as tests.
+    ``test_*.py`` must be readable as tests. ``judges`` look at all snapshots of hosts together.
     """
     began, spent = datetime.now(UTC), _Spent()
     lab = any(host.is_lab for host in plan.hosts)
@@ -88,6 +91,9 @@ def run(
         with spent("packets"):
             outcomes = prober.run(hosts, chosen.probes, progress=progress) if packets else []
         checks = tests.result()
+    with spent("judged"):
+        seen = {name: entry.snapshot for name, entry in read.items() if name != HERE}
+        checks += [check for judge in judges for check in judge(plan, seen)]
     report = Report(
         centre=plan.id,
         began=began.isoformat(timespec="seconds"),

@@ -8,6 +8,7 @@ from idc.engine.hosts import Hosts
 from idc.engine.station import Station
 from idc.live.report import Report
 from idc.live.verify import run as verify_live
+from idc.operate import prove_live
 from idc.operate.progress import Progress
 from idc.operate.run import UpResult
 from idc.plan.types import Plan
@@ -27,7 +28,9 @@ def run(station: Station, plan: Plan, progress: Progress, *, packets: bool = Tru
             for name, error in hosts.connect([host.name for host in plan.hosts], DEADLINE_CONNECT).items():
                 progress.step(f"{name}: {error.message}")
             own = own_tests(station.centre_folder)
-            report = verify_live(station, hosts, plan, packets=packets, progress=progress.step, extra=own)
+            report = verify_live(
+                station, hosts, plan, packets=packets, progress=progress.step, extra=own, judges=[prove_live.checks]
+            )
         finally:
             hosts.close()
         progress.result(report.headline())
