@@ -9,7 +9,6 @@ from idc.cli.common import add_centre, centre_folders, print_json
 from idc.operate import context, gate
 from idc.plan.diff import compare
 from idc.plan.show import document, markdown, text
-from idc.proof import prove_plan
 from idc.report import policies, proven
 
 
@@ -28,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         work = context.load(folder)
         changes = compare(work.applied, work.plan)
         decision = gate.foresee(work)
-        proof = prove_plan(work.plan)
+        proof = gate.prove_change(work.plan, gate.standing(work))
         ok = ok and decision.ok and proof.holds
         if args.json:
             documents[work.plan.id] = {

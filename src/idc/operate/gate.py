@@ -9,6 +9,7 @@ import datetime
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +19,13 @@ from idc.errors import InputError, RefusedError
 from idc.model import Declaration
 from idc.model.folder import WAIVERS_FILE
 from idc.model.text import did_you_mean
+from idc.operate import narrow
 from idc.operate.context import DryWork, Work
 from idc.plan.codec import digest, encode
 from idc.plan.types import Plan
 from idc.policy import REGISTRY, Level, Verdict, judge, pack
 from idc.policy.decision import Before, Decision, decide
-from idc.proof import Proof, prove_plan
+from idc.proof import Proof, prove_between, prove_plan
 
 SHOWN: Final = 20  # findings in a message
 _UNBUILT: Final = re.compile(r"unbuilt:([0-9a-f]+)")
@@ -152,9 +154,24 @@ def _today() -> datetime.date:
     return datetime.datetime.now().astimezone().date()
 
 
-def refuse_unproven(plan: Plan) -> Proof:
-    """The isolation proof of a plan. Raises RefusedError with each violation and its packet."""
+def prove_change(plan: Plan, standing: Iterable[Plan] = ()) -> Proof:
+    """The isolation proof of a plan, and of every state on the way to it from the plans that may stand now."""
     proof = prove_plan(plan)
+    for old in standing:
+        proof = proof.beside(prove_between(old, narrow.narrowed(old, plan), plan))
+    return proof
+
+
+def standing(work: Work | DryWork) -> tuple[Plan, ...]:
+    """The plans that may stand now, without the tenants that are shut."""
+    if isinstance(work, DryWork):
+        return ()
+    return tuple(narrow.without(plan, work.isolated) for plan in work.recorded.plans)
+
+
+def refuse_unproven(plan: Plan, standing: Iterable[Plan] = ()) -> Proof:
+    """The isolation proof of a plan and of the way to it. Raises RefusedError with each violation and its packet."""
+    proof = prove_change(plan, standing)
     if not proof.holds:
         lines = [str(broken) for broken in proof.violations[:SHOWN]]
         lines += [f"not understood: {what}" for what in proof.unknown[:SHOWN]]

@@ -58,7 +58,7 @@ def up(
         with progress.phase("policies"):
             progress.result(gate.refuse_findings(work).headline)
         with progress.phase("proof"):
-            progress.result(gate.refuse_unproven(work.plan).summary)
+            progress.result(gate.refuse_unproven(work.plan, gate.standing(work)).summary)
         work.record_allocation()
         result = UpResult(work)
         with PulumiRunner(

@@ -5,6 +5,7 @@ A pure function of a plan and of how packets are forwarded: nothing here touches
 
 from __future__ import annotations
 
+from idc.proof.between import prove_between as prove_between
 from idc.proof.prove import prove_plan as prove_plan
 from idc.proof.prove import prove_snapshots as prove_snapshots
 from idc.proof.verdict import Proof as Proof

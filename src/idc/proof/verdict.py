@@ -70,6 +70,14 @@ class Proof:
         """In one word. What is broken is so whatever else is unknown."""
         return "broken" if self.violations else "unknown" if self.unknown else "holds"
 
+    def beside(self, other: Proof) -> Proof:
+        """Both proofs as one: it holds where both hold."""
+        counts = dict(self.looked_at)
+        for what, count in other.looked_at.items():
+            counts[what] = counts.get(what, 0) + count
+        notes = tuple(dict.fromkeys((*self.assumptions, *other.assumptions)))
+        return Proof((*self.violations, *other.violations), (*self.unknown, *other.unknown), counts, notes)
+
     @property
     def summary(self) -> str:
         """What was looked at, and the outcome."""
