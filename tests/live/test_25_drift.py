@@ -20,11 +20,12 @@ def _strange(small: LiveCentre, container: Container) -> str:
     return next(s.name for s in plan_of(small).segments if s.host == container.host and s.name != container.segment)
 
 
+LABELS = "$(docker network inspect -f '{{{{range $k, $v := .Labels}}}}--label {{{{$k}}}}={{{{$v}}}} {{{{end}}}}' {own})"
 CHANGES = {
     "removed": "docker rm -f {name}",
     "removed with its network": "docker rm -f {name}; docker network rm {own}",
     "its network made anew": (
-        "labels=$(docker network inspect -f '{{{{range $k, $v := .Labels}}}}--label {{{{$k}}}}={{{{$v}}}} {{{{end}}}}' {own}); "
+        f"labels={LABELS}; "
         "docker stop -t 1 {name}; docker network disconnect -f {own} {name}; docker network rm {own}; "
         "docker network create $labels --subnet {subnet} {own}; docker network connect {own} {name}"
     ),
