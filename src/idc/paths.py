@@ -31,6 +31,14 @@ def cache_dir() -> Path:
     return Path.home() / ".cache" / "idc"
 
 
+def runtime_dir() -> Path:
+    """Folder of sockets and of locks that hold on the whole machine: ``$IDC_RUNTIME`` (tests) or ``/run/idc``.
+
+    Short: a socket's path holds at most 107 bytes.
+    """
+    return Path(os.environ.get("IDC_RUNTIME") or "/run/idc")
+
+
 def stations_dir() -> Path:
     """Folder of the stations: ``$IDC_STATIONS``, ``<checkout>/.idc/stations`` or ``/var/lib/idc/stations``."""
     if chosen := os.environ.get("IDC_STATIONS"):

@@ -18,7 +18,7 @@ from idc.errors import IdcError
 _POLL_SECONDS: Final = 0.1
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """For who has nothing to say or to check."""
 
 
@@ -28,15 +28,15 @@ def alone(
     wait: float,
     busy: Callable[[str], IdcError],
     *,
-    on_wait: Callable[[], object] = _nothing,
+    on_wait: Callable[[str], object] = _nothing,
     check: Callable[[], None] = _nothing,
     remove: bool = False,
 ) -> Iterator[int]:
     """Hold the lock file meanwhile; it names its holder's pid. Yields its descriptor, for children that shall hold it.
 
     Another holder is waited for at most ``wait`` seconds; then ``busy`` makes the error of who that is (``pid 12, since
-    …``). ``on_wait`` is called once when there is something to wait for, ``check`` before each try: it may raise. With
-    ``remove`` the file is gone when it is free.
+    …``). ``on_wait`` is told once who it is, where there is something to wait for; ``check`` is called before each try,
+    and may raise. With ``remove`` the file is gone when it is free.
     """
     descriptor = _take(path, time.monotonic() + wait, busy, on_wait, check)
     try:
@@ -56,7 +56,7 @@ def _take(
     path: Path,
     until: float,
     busy: Callable[[str], IdcError],
-    on_wait: Callable[[], object],
+    on_wait: Callable[[str], object],
     check: Callable[[], None],
 ) -> int:
     waited = False
@@ -72,7 +72,7 @@ def _take(
             if time.monotonic() >= until:
                 raise busy(holder) from None
             if not waited:
-                on_wait()
+                on_wait(holder)
             waited = True
             time.sleep(_POLL_SECONDS)
             continue

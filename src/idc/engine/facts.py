@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from idc.engine import drift
 from idc.engine.hosts import Hosts
 from idc.errors import EngineError
 
@@ -32,12 +34,15 @@ out = {"boot_id": read("/proc/sys/kernel/random/boot_id").decode().strip()}
 out["roles"] = json.loads(read("/var/lib/idc/roles.json") or b"{}")
 out["ruleset"] = hashlib.sha256(read("/etc/idc/firewall/ruleset.nft")).hexdigest()
 out["containers"] = [
-    {"name": c["Name"].lstrip("/"), "labels": c["Config"]["Labels"] or {}, "image": c["Image"],
-     "running": c["State"]["Running"], "health": (c["State"].get("Health") or {}).get("Status", "")}
+    {"name": c["Name"].lstrip("/"), "id": c["Id"], "labels": c["Config"]["Labels"] or {}, "image": c["Image"],
+     "running": c["State"]["Running"], "health": (c["State"].get("Health") or {}).get("Status", ""),
+     "networks": c["NetworkSettings"]["Networks"] or {},
+     "limits": {"memory": c["HostConfig"]["Memory"], "nano_cpus": c["HostConfig"]["NanoCpus"],
+                "pids": c["HostConfig"]["PidsLimit"], "restart": c["HostConfig"]["RestartPolicy"]["Name"]}}
     for c in inspect(["container"], docker("ps", "-aq").split())]
-out["networks"] = [{"name": n["Name"], "labels": n["Labels"] or {}}
+out["networks"] = [{"name": n["Name"], "id": n["Id"], "labels": n["Labels"] or {}}
                    for n in inspect(["network"], docker("network", "ls", "-q").split())]
-out["volumes"] = [{"name": v["Name"], "labels": v["Labels"] or {}}
+out["volumes"] = [{"name": v["Name"], "id": v["Name"], "labels": v["Labels"] or {}}
                   for v in inspect(["volume"], docker("volume", "ls", "-q").split())]
 out["images"] = docker("image", "ls", "-aq", "--no-trunc").split()
 units = ("idc-firewall", "docker", "idc-routes", "idc-bandwidth")
@@ -56,6 +61,9 @@ class ContainerFact:
     image: str  # content id
     running: bool
     health: str  # "healthy", "starting", "unhealthy", or "" without a healthcheck
+    id: str = ""
+    networks: drift.Networks = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)  # memory (bytes), nano_cpus, pids, restart
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ class ObjectFact:
 
     name: str
     labels: Mapping[str, str]
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,11 @@ class HostFacts:
     networks: tuple[ObjectFact, ...]
     volumes: tuple[ObjectFact, ...]
     images: frozenset[str]
+
+    def ids(self, stack: str) -> set[str]:
+        """Ids of all that a stack has here, as ``drift.made`` has them."""
+        things: tuple[ContainerFact | ObjectFact, ...] = (*self.containers, *self.networks, *self.volumes)
+        return {thing.id for thing in things if thing.labels.get("idc.stack") == stack}
 
     def labelled(self, label: str, value: str) -> dict[str, str]:
         """``kind/name -> idc.digest`` of everything that carries a label with that value."""
@@ -97,11 +111,16 @@ def parse(text: str) -> HostFacts:
         roles=raw["roles"],
         ruleset=raw["ruleset"],
         units=raw["units"],
-        containers=tuple(ContainerFact(**entry) for entry in raw["containers"]),
+        containers=tuple(_container(entry) for entry in raw["containers"]),
         networks=tuple(ObjectFact(**entry) for entry in raw["networks"]),
         volumes=tuple(ObjectFact(**entry) for entry in raw["volumes"]),
         images=frozenset(raw["images"]),
     )
+
+
+def _container(raw: Mapping[str, Any]) -> ContainerFact:
+    networks = drift.networks_of({"NetworkSettings": {"Networks": raw["networks"]}})
+    return ContainerFact(**{**raw, "networks": networks})
 
 
 def collect(hosts: Hosts, names: Sequence[str], deadline: float = 30.0) -> dict[str, HostFacts | EngineError]:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -114,7 +113,10 @@ def _alone(progress: Progress) -> Iterator[None]:
         raise ToolError(
             f"{cache} cannot be written: {error.strerror}", hint="IDC_CACHE names another folder"
         ) from error
-    waiting = partial(progress, "another idc builds the toolchain; waiting for it")
+
+    def waiting(holder: str) -> None:
+        progress(f"another idc builds the toolchain ({holder}); waiting for it")
+
     with alone(cache / "lock", _OTHER, _busy, on_wait=waiting):
         # Only the holder of the lock builds, so whatever lies here was left by a run that died.
         for leftover in cache.glob(".building-*"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -17,20 +16,18 @@ from pathlib import Path
 from types import MappingProxyType
 
 from idc import paths
-from idc.engine import apt, stream
+from idc.engine import apt, imagelock, stream
 from idc.engine.alone import alone
-from idc.engine.files import make_folder, write_atomic
+from idc.engine.files import make_folder
 from idc.engine.imagebuild import Progress, Workshop
 from idc.engine.recipes import BASE, Recipe, fingerprint, image_names, recipe
 from idc.errors import BusyError, EngineError, ToolError, Unreachable
 
 __all__ = ["ImagesLock", "ensure", "fingerprint", "image_names", "missing", "transfer"]
 
-_FORMAT = 1
 _SIDE_BY_SIDE = 2  # builds at once: more would only contend, unpacking is bound by the processor
 _WAIT_FOR_OTHER = 1800.0  # seconds that a second run waits for the first one's builds
 _ANSWER = 20.0  # seconds an engine has to answer a question
-_REMEMBERING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -58,10 +55,8 @@ def ensure(names: Iterable[str], progress: Progress) -> ImagesLock:
 
 def current() -> ImagesLock:
     """What is built, by the lock alone: no engine is asked. An image whose recipe has changed since is left out."""
-    remembered = _read_lock().items()
-    return ImagesLock(
-        MappingProxyType({name: ident for name, (mark, ident) in remembered if mark == fingerprint(name)})
-    )
+    ids = {name: imagelock.known(fingerprint(name)) for name in image_names()}
+    return ImagesLock(MappingProxyType({name: identity for name, identity in ids.items() if identity}))
 
 
 def missing(docker_host: str, wanted: Mapping[str, str]) -> list[str]:
@@ -132,18 +127,17 @@ def _known(recipes: Sequence[Recipe]) -> dict[str, str]:
 
     A tag can be put on anything, and is short: the image's own label must name the whole fingerprint.
     """
-    remembered = _read_lock()
-    there = _inspect(sorted({*(one.tag for one in recipes), *(identity for _, identity in remembered.values())}))
+    remembered = {one.name: imagelock.known(one.fingerprint) for one in recipes}
+    there = _inspect(sorted({*(one.tag for one in recipes), *filter(None, remembered.values())}))
     ids = {image.id for image in there}
     by_tag = {(tag, image.fingerprint): image.id for image in there for tag in image.tags}
     known = {}
     for one in recipes:
-        recorded, identity = remembered.get(one.name, ("", ""))
-        if recorded == one.fingerprint and identity in ids:
+        if (identity := remembered[one.name]) in ids:
             known[one.name] = identity
         elif identity_by_tag := by_tag.get((one.tag, one.fingerprint)):
             known[one.name] = identity_by_tag
-            _remember(one, identity_by_tag)  # another checkout, with another recipe, has written the lock since
+            imagelock.remember(one, identity_by_tag)
     return known
 
 
@@ -170,7 +164,7 @@ def _build(recipes: Sequence[Recipe], base: str | None, lock_fd: int, progress: 
 
     def make(one: Recipe) -> None:
         built[one.name] = workshop.build(one, shares.of(one.name))
-        _remember(one, built[one.name])
+        imagelock.remember(one, built[one.name])
 
     try:
         workshop.fetch_lists(progress)
@@ -211,25 +205,6 @@ class _Shares:
 
 def _folder() -> Path:
     return paths.cache_dir() / "images"
-
-
-def _read_lock() -> dict[str, tuple[str, str]]:
-    """Name -> (fingerprint, id). An unreadable lock counts as empty: what it says can be found out again."""
-    try:
-        content = json.loads((paths.cache_dir() / "images.lock.json").read_text())
-        if content["format"] != _FORMAT:
-            return {}
-        return {str(name): (str(one["fingerprint"]), str(one["id"])) for name, one in content["images"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _remember(one: Recipe, identity: str) -> None:
-    with _REMEMBERING:
-        known = _read_lock() | {one.name: (one.fingerprint, identity)}
-        images = {name: {"fingerprint": mark, "id": id_} for name, (mark, id_) in sorted(known.items())}
-        text = json.dumps({"format": _FORMAT, "images": images}, indent=2) + "\n"
-        write_atomic(paths.cache_dir() / "images.lock.json", text, mode=0o644)
 
 
 @contextmanager

@@ -15,11 +15,12 @@ from functools import partial
 from ipaddress import IPv4Network, ip_network
 from typing import Any, Final
 
+from idc.engine import runtime
 from idc.engine.docker import DockerEngine
 from idc.engine.line import end_masters
 from idc.engine.machine_networks import own_networks
 from idc.engine.processes import side_by_side
-from idc.engine.station import Station, hold_id, runtime_folder
+from idc.engine.station import Station
 from idc.errors import EngineError, RefusedError, Unreachable
 from idc.plan import stack_input
 from idc.plan.types import Host, Plan
@@ -223,7 +224,7 @@ def remove(centre: str, *, station_id: str, foreign: bool, progress: Callable[[s
         others = sorted({thing.station for thing in things(centre)} - {station_id, ""})
         if foreign:
             for other in others:
-                held.enter_context(hold_id(other, f"{centre} from another checkout"))
+                held.enter_context(runtime.hold_id(other, f"{centre} from another checkout"))
         # Asked again now that nobody makes more; one that has come meanwhile from elsewhere is refused.
         found = things(centre)
         refused = [t for t in found if t.station != station_id and not (foreign and t.station in ("", *others))]
@@ -237,9 +238,9 @@ def remove(centre: str, *, station_id: str, foreign: bool, progress: Callable[[s
 
 
 def _remove(found: Sequence[Thing], stations: Iterable[str], progress: Callable[[str], object]) -> None:
-    for runtime in map(runtime_folder, stations):
-        end_masters(runtime)
-        shutil.rmtree(runtime, ignore_errors=True)
+    for folder in map(runtime.folder_of, stations):
+        end_masters(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     machine = DockerEngine(deadline=60.0)
     for kind in ("containers", "networks", "volumes"):
         group = [thing for thing in found if thing.kind == kind]

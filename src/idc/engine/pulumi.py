@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -69,20 +69,21 @@ class PulumiRunner:
         deadline: float,
         on_event: Tell,
         policy_pack: Path | None = None,
-        refresh: bool = False,
+        refresh: Collection[str] = (),
         before: Callable[[str], float] | None = None,
     ) -> list[StackResult]:
         """Create or change stacks until they are as their inputs say; results in the order of ``stacks``.
 
         ``deadline`` is in seconds, for each stack. A stack that fails or is late is reported so; the others go on.
         ``before`` is asked when a stack's turn has come: the seconds that it may take, at most ``deadline``; it raises
-        EngineError where the stack is not to run.
+        EngineError where the stack is not to run. Those of ``refresh`` are first brought to what is really there: else
+        the CLI takes what its state says for granted, and what somebody has removed by hand stays away.
         """
 
         def argv(stack: str) -> list[str]:
             self._backend.create(stack, CLI_VERSION)
             # After a run that was killed the state may not know what became of the last operations.
-            refreshed = self._backend.recover(stack) or refresh
+            refreshed = self._backend.recover(stack) or stack in refresh
             return ["up", "--yes", "--skip-preview", *(["--refresh"] if refreshed else []), *_policy(policy_pack)]
 
         return self._all(stacks, argv, parallel, deadline, on_event, before)

@@ -84,12 +84,19 @@ class Backend:
         if not meta.exists():
             files.write_atomic(meta, "version: 1\n")
 
+    def is_known(self, stack: str) -> bool:
+        """Whether the stack has a state, or had one of which a copy is there."""
+        return self.checkpoint(stack).exists() or bool(self._predecessors(stack))
+
     def create(self, stack: str, cli_version: str) -> None:
         """Make a stack without resources; one that is there is left alone."""
         salt = self._salt()
         if not self.config_file(stack).exists():
             files.write_atomic(self.config_file(stack), f"encryptionsalt: {salt}\n")
         if self.checkpoint(stack).exists():
+            return
+        if self.is_known(stack):
+            self.mended(stack)  # its copies are there: what it made must not be made a second time
             return
         manifest = {
             "time": datetime.now().astimezone().isoformat(),
@@ -147,13 +154,13 @@ class Backend:
         document = self.mended(stack)
         latest = document["checkpoint"].get("latest") or {}
         if not latest.get("pending_operations"):
-            return self._older(stack).exists()
+            return self.is_older(stack)
         del latest["pending_operations"]
         files.write_atomic(self.checkpoint(stack), json.dumps(document))
         return True
 
     def mended(self, stack: str) -> dict[str, Any]:
-        """The checkpoint; where a power cut has left half of it, the newest whole one before, which takes its place.
+        """The checkpoint; where a power cut has left half of it or none, the newest whole one before takes its place.
 
         Raises EngineError where there is none. What was put in place may be older than what stands: until the stack has
         been refreshed (``refreshed``), ``recover`` says so.
@@ -182,6 +189,10 @@ class Backend:
         copies += self._own("history", PROJECT, stack).glob("*.checkpoint.json")
         there = [file for file in copies if file.exists()]
         return sorted(there, key=lambda file: file.stat().st_mtime_ns, reverse=True)
+
+    def is_older(self, stack: str) -> bool:
+        """Whether the stack's state was put in the place of a damaged one, and no refresh has been since."""
+        return self._older(stack).exists()
 
     def _older(self, stack: str) -> Path:
         """There while the stack's state is one that was put in the place of a damaged one."""

@@ -21,7 +21,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from idc import paths
-from idc.engine import files, history
+from idc.engine import files, history, runtime
 from idc.engine.alone import alone
 from idc.errors import BusyError, EngineError, RefusedError
 
@@ -43,25 +42,7 @@ _UNFINISHED: Final = re.compile(r"\.(new|gone)-.+?\.[a-z0-9-]+?-(?P<pid>[0-9]+)(
 _FOLDERS: Final = (
     "ssh", "secrets", "state", "pulumi", "plans", "applied", "locks", "snapshots", "logs", "evidence",
 )  # fmt: skip
-RUNTIME: Final = Path("/run/idc")
 _HELD: Final[list[str]] = []  # ids of the stations that this process holds
-
-
-def runtime_folder(station_id: str) -> Path:
-    """Where a station's sockets to its hosts are."""
-    return RUNTIME / station_id
-
-
-@contextmanager
-def hold_id(station_id: str, centre: str, wait: float = 0.0) -> Iterator[None]:
-    """Hold what belongs to a station of whatever checkout: of that only the id may be known, from labels.
-
-    Raises BusyError that names the pid of the run that works there.
-    """
-    # Beside the runtime folder, not in it: that folder is removed with a lab.
-    files.make_folder(RUNTIME)
-    with alone(RUNTIME / f"{station_id}.busy", wait, partial(_busy, centre), remove=True):
-        yield
 
 
 @dataclass(frozen=True)
@@ -82,6 +63,7 @@ class Station:
         """
         place = _place(centre)
         _sweep(place.parent)
+        runtime.sweep()
         if not place.is_dir():
             _make(place, centre, centre_folder)
         station = cls._read(place)
@@ -143,7 +125,7 @@ class Station:
     @property
     def runtime(self) -> Path:
         """Sockets to the hosts. Short, since a socket's path holds at most 107 bytes."""
-        return runtime_folder(self.id)
+        return runtime.folder_of(self.id)
 
     def public_key(self) -> str:
         """The station's SSH public key, one line."""
@@ -161,7 +143,7 @@ class Station:
         with (
             alone(self.folder / "lock", wait, self._busy, check=self._check_there),
             # A destroy from another checkout knows this station by its id alone.
-            hold_id(self.id, self.centre, max(0.0, until - time.monotonic())),
+            runtime.hold_id(self.id, self.centre, max(0.0, until - time.monotonic())),
         ):
             _HELD.append(self.id)
             try:
@@ -179,7 +161,7 @@ class Station:
             raise RefusedError(f"the station of {self.centre} was removed meanwhile", hint="`idc up` makes a new one")
 
     def _busy(self, holder: str) -> BusyError:
-        return _busy(self.centre, holder)
+        return runtime.busy(self.centre, holder)
 
     def remove(self) -> None:
         """Remove the station with its keys and state; called while held, when a lab is destroyed."""
@@ -270,7 +252,3 @@ def _make(place: Path, centre: str, centre_folder: Path | None) -> None:
 def _write_identity(folder: Path, centre: str, number: str, centre_folder: Path | None) -> None:
     identity = {"format": 1, "centre": centre, "id": number, "folder": str(centre_folder or "")}
     files.write_atomic(folder / "station.json", json.dumps(identity, indent=2) + "\n")
-
-
-def _busy(centre: str, holder: str) -> BusyError:
-    return BusyError(f"another idc works on {centre} ({holder})", hint="wait for it, or end it: nothing is lost then")

@@ -26,7 +26,10 @@ MARKS: Final = range(61000, 63000)
 FORGED_MARKS: Final = range(63000, 64500)
 PASS_SECONDS: Final = 4.0
 BLOCK_SECONDS: Final = 1.4  # longer than the kernel's first retransmission of a SYN (1 s)
-PATIENCE: Final = (1.0, 2.5)  # first and second try
+PATIENCE: Final = (1.0, 2.5, 5.0)  # first, second and third try
+# For what must be blocked: its silence gets no truer by waiting longer. It goes again for its controls' sake, which a
+# busy machine is slow to answer, and a control that has not answered makes a whole class unknown.
+MOST_FOR_SILENCE: Final = 2.5
 SENSOR_SECONDS: Final = 90.0
 CALL_DEADLINE: Final = 60.0
 
@@ -198,7 +201,7 @@ def _wishes(probes: list[Probe], rename: Rename, patience: float) -> dict[str, l
             "protocol": probe.protocol,
             "port": probe.port,
             "mark": marks[(offset + number) % len(marks)],
-            "seconds": patience * (PASS_SECONDS if probe.passes or probe.request else BLOCK_SECONDS),
+            "seconds": _seconds(probe, patience),
         }
         if probe.forged:
             wish["source"] = str(probe.forged)
@@ -210,6 +213,13 @@ def _wishes(probes: list[Probe], rename: Rename, patience: float) -> dict[str, l
             wish |= {"host": probe.request.host, "path": probe.request.path}
         wishes[probe.source.machine].append(wish)
     return dict(wishes)
+
+
+def _seconds(probe: Probe, patience: float) -> float:
+    """How long an answer is waited for; a control always as long as a flow."""
+    if probe.passes or probe.request:
+        return patience * PASS_SECONDS
+    return min(patience, MOST_FOR_SILENCE) * BLOCK_SECONDS
 
 
 def _shot(result: dict[str, Any] | None) -> Shot:

@@ -1,7 +1,7 @@
 """Which Pulumi stacks need to run, with what input, and what came of it.
 
-A stack whose input is the one last applied, and whose resources stand on their engines with the labels of the plan, is
-not run at all.
+A stack whose input is the one last applied, and whose resources stand on their engines as they were made, is not run at
+all. One that has to run although its input is the applied one is refreshed first: something is not as its state says.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from idc import plan as planning
-from idc.engine import files, lab, limits, orphans
+from idc.engine import drift, files, lab, limits, orphans
 from idc.engine.facts import HostFacts
 from idc.engine.hosts import Hosts
 from idc.engine.pulumi import PulumiRunner
@@ -118,7 +118,10 @@ def lab_unchanged(work: Work) -> bool:
 
 
 def unchanged(work: Work, name: str, facts: Mapping[str, HostFacts]) -> bool:
-    """True when the stack's input was applied and all it made stands, runs, and nothing else carries its label."""
+    """True when the stack's input was applied and all it made stands as made, runs, and nothing else has its label.
+
+    What it made is known by the ids in its state: a thing that somebody has made by hand may carry any label.
+    """
     document = stack_input(work, name)
     if name in with_outgoing(work) or _applied_digests(work).get(name) != _digest(document):
         return False
@@ -133,7 +136,27 @@ def unchanged(work: Work, name: str, facts: Mapping[str, HostFacts]) -> bool:
             return False
         if any(c.labels.get("idc.stack") == name and not c.running for c in seen.containers):
             return False
-    return set(expected) <= set(facts)
+    return set(expected) <= set(facts) and _as_made(work, name, document, facts)
+
+
+def _as_made(work: Work, name: str, document: Mapping[str, Any], facts: Mapping[str, HostFacts]) -> bool:
+    try:
+        state = orphans.state_of(work.station, name)
+    except EngineError:
+        return False  # its turn says what is wrong with it
+    if orphans.is_older(work.station, name):
+        return False
+    ids = {number for seen in facts.values() for number in seen.ids(name)}
+    if (made := drift.made(state)) and made != ids:  # a lost state is no reason to touch what serves
+        return False
+    planned = {(entry["host"], entry["docker_name"]): entry for entry in document["containers"]}
+    for host, seen in facts.items():
+        there = {network.name: network.id for network in seen.networks}
+        for container in seen.containers:
+            entry = planned.get((host, container.name))
+            if entry and (drift.astray(entry, container.networks, there) or not drift.limited(entry, container.limits)):
+                return False
+    return True
 
 
 def unsure(name: str, facts: Mapping[str, HostFacts]) -> bool:
@@ -180,12 +203,16 @@ def run(
             entry["docker_host"] = hosts.docker_host(host) if name != "lab" else "unix:///var/run/docker.sock"
         files.write_atomic(work.station.folder / "plans" / f"{name}.json", json.dumps(document, sort_keys=True))
 
+    # What runs with the input that was applied runs because something else is not as it was, or all is to be looked at.
+    applied = _applied_digests(work)
+    refresh = {name for name, digest in digests.items() if applied.get(name) == digest}
+
     def clear(some: list[str]) -> None:
         for name in some if len(some) == 1 else ():  # one by one: something has failed, and a hung engine costs time
             engines.ask(some, DEADLINE_PING)
             if words := engines.missing(name):
                 raise EngineError(words)
-        orphans.clear(work.station, some, progress.step)
+        refresh.update(orphans.clear(work.station, some, progress.step))
 
     failed |= each_or_all(clear, list(digests))
 
@@ -206,7 +233,9 @@ def run(
         return left
 
     ready = [name for name in digests if name not in failed]
-    results = runner.up(ready, parallel=PARALLEL, deadline=DEADLINE_STACK, on_event=on_event, before=before)
+    results = runner.up(
+        ready, parallel=PARALLEL, deadline=DEADLINE_STACK, on_event=on_event, refresh=refresh, before=before
+    )
     engines.ask([result.stack for result in results if not result.ok], DEADLINE_PING)
     for result in results:
         if not result.ok:

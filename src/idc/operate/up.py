@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from idc.engine import files, folders, health, images, lab, machine, toolchain
+from idc.engine import files, folders, health, images, lab, machine, runtime, toolchain
 from idc.engine.pulumi import PulumiRunner
 from idc.errors import EngineError, IdcError
 from idc.operate import closing, context, gate, narrow, roles, serving, stacks, standing, takeover
@@ -103,7 +103,7 @@ class _Phases(Run):
     def lab_hosts(self) -> None:
         if not any(host.is_lab for host in self.plan.hosts):
             return
-        with self.progress.phase("lab hosts"):
+        with self.progress.phase("lab hosts"), runtime.making_lab(self.progress.step):
             lab.refuse_leftovers(self.plan, self.work.station)
             if not self.full and stacks.lab_unchanged(self.work):
                 self.progress.result(f"{len(self.plan.hosts)} as planned")

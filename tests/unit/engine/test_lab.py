@@ -13,7 +13,8 @@ import pytest
 
 from idc.engine import lab, machine_networks
 from idc.engine.lab import Thing
-from idc.engine.station import Station, hold_id
+from idc.engine.runtime import hold_id
+from idc.engine.station import Station
 from idc.errors import BusyError, EngineError, RefusedError
 from tests.unit.render.small_plan import PLAN
 
@@ -91,7 +92,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
         }
     )
     monkeypatch.setattr(lab, "DockerEngine", lambda **_: one)
-    monkeypatch.setattr("idc.engine.station.RUNTIME", tmp_path / "run")
+    monkeypatch.setenv("IDC_RUNTIME", str(tmp_path / "run"))
     return one
 
 

@@ -91,6 +91,18 @@ def test_half_a_state_gives_way_to_the_one_before(backend: Backend) -> None:
     assert not backend.recover("tenant-tax")
 
 
+def test_a_state_of_which_only_a_copy_is_left_is_not_begun_anew(backend: Backend) -> None:
+    backend.create("tenant-tax", "3.258.0")
+    file = backend.checkpoint("tenant-tax")
+    document = json.loads(file.read_text())
+    document["checkpoint"]["latest"]["resources"] = [{"urn": "a"}]
+    file.with_suffix(".json.bak").write_text(json.dumps(document))
+    file.unlink()
+    backend.create("tenant-tax", "3.258.0")
+    assert _latest(backend, "tenant-tax")["resources"] == [{"urn": "a"}]
+    assert backend.is_older("tenant-tax")
+
+
 def test_the_newest_whole_copy_takes_the_place_of_half_a_state(backend: Backend) -> None:
     backend.create("tenant-tax", "3.258.0")
     file = backend.checkpoint("tenant-tax")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from idc.engine import files
-from idc.engine import station as place
+from idc import paths
+from idc.engine import files, runtime
 from idc.engine.station import Station
 from idc.errors import BusyError, EngineError, RefusedError
 
@@ -26,7 +26,7 @@ CENTRE = "small.government-extranet"
 @pytest.fixture
 def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Station:
     monkeypatch.setenv("IDC_STATIONS", str(tmp_path / "stations"))
-    monkeypatch.setattr(place, "RUNTIME", tmp_path / "run")
+    monkeypatch.setenv("IDC_RUNTIME", str(tmp_path / "run"))
     return Station.create(CENTRE)
 
 
@@ -84,7 +84,7 @@ def test_a_station_is_found_by_its_centre_folder(station: Station, tmp_path: Pat
 
 def _hold_for_ever(stations: str, ready: multiprocessing.synchronize.Event) -> None:
     os.environ["IDC_STATIONS"] = stations
-    place.RUNTIME = Path(stations).parent / "run"  # type: ignore[misc]
+    os.environ["IDC_RUNTIME"] = str(Path(stations).parent / "run")
     station = Station.open(CENTRE)
     assert station is not None
     with station.hold():
@@ -154,17 +154,17 @@ def test_a_station_is_held_by_its_id_too_for_who_knows_no_more(station: Station)
     process.start()
     try:
         assert ready.wait(20)
-        with pytest.raises(BusyError, match=f"pid {process.pid}"), place.hold_id(station.id, CENTRE):
+        with pytest.raises(BusyError, match=f"pid {process.pid}"), runtime.hold_id(station.id, CENTRE):
             pass
         shutil.rmtree(station.runtime, ignore_errors=True)  # as a destroy does: the lock must not lie in there
-        with pytest.raises(BusyError), place.hold_id(station.id, CENTRE):
+        with pytest.raises(BusyError), runtime.hold_id(station.id, CENTRE):
             pass
     finally:
         process.kill()
         process.join()
-    with place.hold_id(station.id, CENTRE):
+    with runtime.hold_id(station.id, CENTRE):
         pass
-    assert list(place.RUNTIME.iterdir()) == []
+    assert list(paths.runtime_dir().iterdir()) == []
 
 
 def test_who_holds_the_station_knows_it(station: Station) -> None:

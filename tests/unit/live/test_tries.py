@@ -48,5 +48,20 @@ def test_a_control_goes_again_with_its_probe_and_counts_only_for_what_it_was_wan
 
 
 def test_a_packet_that_passed_although_it_must_not_is_a_finding_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = run(monkeypatch, {"control": HELD, "denied": BROKEN, "flow": BROKEN}, {"flow": BROKEN})
-    assert found == {"control": (HELD, 1), "denied": (BROKEN, 1), "flow": (BROKEN, 2)}
+    found = run(monkeypatch, {"control": HELD, "denied": BROKEN, "flow": BROKEN}, {"flow": BROKEN}, {"flow": BROKEN})
+    assert found == {"control": (HELD, 1), "denied": (BROKEN, 1), "flow": (BROKEN, 3)}
+
+
+def test_a_control_that_a_busy_machine_answers_late_makes_no_class_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = {"control": BROKEN, "denied": UNKNOWN}
+    found = run(monkeypatch, {**late, "flow": HELD}, late, {"control": HELD, "denied": HELD})
+    assert found == {"control": (HELD, 3), "denied": (HELD, 3), "flow": (HELD, 1)}
+
+
+def test_only_what_must_be_answered_is_waited_for_longer_and_longer() -> None:
+    controls = [prober._seconds(CONTROL, patience) for patience in prober.PATIENCE]
+    denied = [prober._seconds(DENIED, patience) for patience in prober.PATIENCE]
+    assert controls == sorted(set(controls))
+    assert controls[-1] >= 20 > denied[-1] * 5
+    assert controls[-1] < prober.CALL_DEADLINE / 2, "the call that sends them must not end first"
+    assert denied[-1] == denied[-2], "a probe that is denied gets no slower"

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from idc.engine import runtime
 from idc.engine.facts import ContainerFact, HostFacts
 from idc.engine.hosts import Hosts
 from idc.engine.station import Station
-from idc.errors import EngineError, Unreachable
+from idc.errors import BusyError, EngineError, Unreachable
 from idc.model import Declaration
 from idc.operate import closing, record, run, stacks, takeover, up
 from idc.operate.closing import Loaded, Order
@@ -157,6 +158,30 @@ def test_one_host_without_its_images_does_not_end_the_run(station: Station, monk
     monkeypatch.setattr(phases.hosts, "docker_host", lambda name: name)
     phases.images()
     assert phases.result.failed == {"edge-1": "no space"}
+
+
+def test_a_lab_is_recognised_and_made_under_one_lock_of_the_machine(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two clones that see no lab would both make theirs, under the same names."""
+    seen: list[str] = []
+
+    def locked(step: str) -> None:
+        with pytest.raises(BusyError), runtime.making_lab(lambda _: None, wait=0.0):
+            pass
+        seen.append(step)
+
+    monkeypatch.setattr("idc.engine.lab.refuse_leftovers", lambda *_: locked("recognised"))
+    monkeypatch.setattr("idc.engine.lab.wait_booted", lambda *_, **__: None)
+    monkeypatch.setattr(stacks, "lab_unchanged", lambda _: False)
+
+    def run_stacks(*_: object) -> stacks.Outcome:
+        locked("made")
+        return stacks.Outcome(1, "")
+
+    monkeypatch.setattr(run.Run, "_run_stacks", run_stacks)
+    Phases(work_on(station, PLAN), {}).lab_hosts()
+    assert seen == ["recognised", "made"]
 
 
 # -- outgoing containers ---------------------------------------------------------------------------------------------
