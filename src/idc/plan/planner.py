@@ -83,6 +83,7 @@ def _make(inputs: Inputs, lock: Lock) -> tuple[Plan, Lock]:
         declaration_digest=declaration.digest,
         reservations=allocation.reservations,
         images={name: inputs.images.get(name, "") for name in ("client", "lab-host")},
+        today=inputs.today,
     )
     return plan, next_lock
 

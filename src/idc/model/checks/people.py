@@ -30,5 +30,4 @@ def run(scope: Scope, people: PeopleSpec) -> None:
                 scope.add(PEOPLE_FILE, ("people", login, "keys", index), message, "a key belongs to one person")
         if person.until < scope.today:
             message = f"the right of {person.name} ended on {person.until} (today is {scope.today})"
-            place = scope.place(PEOPLE_FILE, "people", login, "until")
-            scope.expired.append(place.problem(message, "take the person out, or give a later `until`"))
+            scope.past(PEOPLE_FILE, ("people", login, "until"), message, "take the person out, or give a later `until`")
