@@ -11,7 +11,7 @@ from typing import Final
 
 from idc.model.types import HostSpec, Quota, Service
 from idc.plan.inputs import Declaration, Problems
-from idc.plan.types import Plan, Reservation
+from idc.plan.types import Plan, Reservation, Tenant
 
 KEPT_FOR_HOST: Final = 5  # percent
 
@@ -34,6 +34,11 @@ class Amount:
     def of_reservation(entry: Reservation) -> Amount:
         """What a reservation sets aside."""
         return Amount(round(entry.cpus * 1000), entry.memory, entry.disk, entry.bandwidth)
+
+    @staticmethod
+    def of_tenant(tenant: Tenant) -> Amount:
+        """A planned tenant's whole quota."""
+        return Amount(round(tenant.cpus * 1000), tenant.memory, tenant.disk, tenant.bandwidth)
 
     @property
     def parts(self) -> tuple[int, int, int, int]:

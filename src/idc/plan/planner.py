@@ -17,7 +17,7 @@ from idc.plan.inputs import Declaration, Inputs, Place, Problems
 from idc.plan.labs import MACHINE
 from idc.plan.lock import Lock
 from idc.plan.sites import Parts
-from idc.plan.types import Host, HostInterface, Interface, Plan, Stack, Tenant
+from idc.plan.types import Backup, Host, HostInterface, Interface, Plan, Stack, Tenant
 
 
 def make(
@@ -213,6 +213,7 @@ def _parts(inputs: Inputs, allocation: Allocation, parts: Parts) -> Lock:
 
 
 def _tenant(spec: TenantSpec, numbers: Mapping[str, int], inputs: Inputs) -> Tenant:
+    back = spec.backup
     return Tenant(
         id=spec.tenant,
         number=numbers[spec.tenant],
@@ -224,6 +225,8 @@ def _tenant(spec: TenantSpec, numbers: Mapping[str, int], inputs: Inputs) -> Ten
         disk=spec.quota.disk,
         bandwidth=spec.quota.bandwidth,
         isolated=spec.tenant in inputs.isolated,
+        contacts=tuple(f"{contact.name} <{contact.email}>" for contact in spec.contacts),
+        backup=Backup(*(int(each.total_seconds()) for each in (back.rpo, back.rto, back.keep, back.drill_every))),
     )
 
 

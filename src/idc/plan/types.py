@@ -222,6 +222,16 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Backup:
+    """What a tenant demands of its backups, in seconds."""
+
+    rpo: int
+    rto: int
+    keep: int
+    drill_every: int
+
+
+@dataclass(frozen=True)
 class Tenant:
     """A tenant as planned."""
 
@@ -235,6 +245,8 @@ class Tenant:
     disk: int
     bandwidth: int
     isolated: bool  # shut by `idc isolate`: no flow, no vhost
+    contacts: tuple[str, ...] = ()  # "Duty desk <duty@tax.city.example>"
+    backup: Backup | None = None  # None only in a plan that an older idc recorded
 
 
 @dataclass(frozen=True)
