@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import struct
 from collections.abc import Callable
 from datetime import date
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, ip_interface
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from idc.model import refs, text
+from idc.model.sshkeys import ssh_key
 from idc.model.text import BadValueError
 from idc.model.units import (
     Bandwidth,
@@ -26,8 +24,6 @@ from idc.model.units import (
     parse_bytes,
     parse_duration,
 )
-
-_KEY_TYPES: Final = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384")
 
 
 def _text(value: object, example: str) -> str:
@@ -167,26 +163,6 @@ def _user(value: object) -> str:
     return value
 
 
-def _ssh_key(value: object) -> str:
-    if "PRIVATE KEY" in _text(value, "ssh-ed25519 AAAA… name"):
-        raise BadValueError(
-            "this is a private key, which must never leave its owner", "make a new one: it is known now"
-        )
-    words = str(value).split()
-    if len(words) < 2 or words[0] not in _KEY_TYPES:
-        raise BadValueError("not a public SSH key", f"`TYPE BASE64 comment`, type one of {', '.join(_KEY_TYPES)}")
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-        (length,) = struct.unpack(">I", blob[:4])
-    except (binascii.Error, struct.error, ValueError):
-        raise BadValueError(
-            "the SSH key is damaged: its second word is no base64", "copy the .pub file's line"
-        ) from None
-    if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 32:
-        raise BadValueError(f"the SSH key is damaged: it is no {words[0]} key", "copy the .pub file's line")
-    return " ".join(words[:2])
-
-
 def _format(value: object) -> object:
     """``true`` and ``1.0`` equal 1 in Python, but are no format."""
     if isinstance(value, bool | float):
@@ -227,6 +203,9 @@ Name = Annotated[str, BeforeValidator(text.name), _pattern(text.NAME, "tax", "ci
 HostName = Annotated[str, BeforeValidator(text.host_name), _pattern(text.HOST_NAME, "www.city.example")]
 Email = Annotated[str, BeforeValidator(text.email), _pattern(text.EMAIL, "duty@city.example")]
 Line = Annotated[str, BeforeValidator(text.line), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})]
+PersonName = Annotated[
+    str, BeforeValidator(text.person), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})
+]
 Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "minLength": 8, "maxLength": 200})]
 Control = Annotated[str, BeforeValidator(_control), WithJsonSchema({"type": "string", "maxLength": 60})]
 Port = Annotated[str, BeforeValidator(port), _pattern(r"^[1-9][0-9]{0,4}/(tcp|udp)$", "443/tcp", "53/udp")]
@@ -252,7 +231,7 @@ AnyInterfaceName = Annotated[
     _pattern(r"^([A-Za-z][A-Za-z0-9._-]{0,14})?$", "eth0"),
 ]
 UserName = Annotated[str, BeforeValidator(_user), _pattern(r"^[a-z_][a-z0-9_-]{0,31}$", "root")]
-SshKey = Annotated[str, BeforeValidator(_ssh_key), _pattern(r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", "ssh-ed25519 AAAA… name")]
+SshKey = Annotated[str, BeforeValidator(ssh_key), _pattern(r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", "ssh-ed25519 AAAA… name")]
 Address = Annotated[IPv4Address, BeforeValidator(_address), WithJsonSchema({"type": "string", "format": "ipv4"})]
 Network = Annotated[IPv4Network, BeforeValidator(_network), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "10.64.0.0/13")]
 Interface4 = Annotated[
