@@ -9,11 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from idc.model.types import HostSpec, Quota, Service
+from idc.model.types import HostSpec, Quota, Service, SiteSpec
 from idc.plan.inputs import Declaration, Problems
 from idc.plan.types import Plan, Reservation, Tenant
 
 KEPT_FOR_HOST: Final = 5  # percent
+#: Bytes that a volume takes before anybody has put anything there: two releases of a page; a cluster of PostgreSQL
+#: (some 40 MiB) with the write-ahead log that it keeps (`min_wal_size`, 80 MiB) and as much again while it works.
+LEAST_PAGES: Final = 16 << 20
+LEAST_DATABASE: Final = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ def offered(spec: HostSpec) -> Amount:
     """What a host offers to tenants and services."""
     whole = Amount(round(spec.cpus * 1000), spec.memory, spec.disk, spec.uplink)
     return whole.share(100 - KEPT_FOR_HOST, 100)
+
+
+def least_disk(sites: Iterable[SiteSpec]) -> int:
+    """The smallest quota of disk (bytes) that holds the volumes of these sites."""
+    return sum(LEAST_DATABASE if site.database else LEAST_PAGES for site in sites)
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,11 @@ def _check_tenant(spec: TenantSpec, problems: Problems) -> bool:
         message = f"{spec.quota.cpus:g} cpus cannot start what tenant {spec.tenant} declares"
         hint = f"its {len(spec.sites)} sites need {cores:g} or more (a replaced container runs twice)"
         problems.in_tenant(spec.tenant, ("quota", "cpus"), message, hint)
+    room = capacity.least_disk(spec.sites)
+    if spec.quota.disk < room:
+        message = f"{format_bytes(spec.quota.disk)} of disk cannot hold what tenant {spec.tenant} declares"
+        hint = f"its {len(spec.sites)} sites need {format_bytes(room)} or more (what their volumes hold when empty)"
+        problems.in_tenant(spec.tenant, ("quota", "disk"), message, hint)
     return True
 
 
