@@ -52,7 +52,8 @@ def _address(value: object) -> IPv4Address:
         raise BadValueError(f"`{value}` is not an IPv4 address", f"as 192.0.2.10 ({error})") from None
 
 
-def _network(value: object) -> IPv4Network:
+def network(value: object) -> IPv4Network:
+    """``10.64.0.0/13`` without host bits; raises BadValueError otherwise."""
     if isinstance(value, IPv4Network):
         return value
     written = _text(value, "10.64.0.0/13")
@@ -96,10 +97,10 @@ def _interface(value: object, example: str) -> IPv4Interface | IPv6Interface:
         found = ip_interface(written)
     except ValueError:
         raise BadValueError(f"`{written}` is not an address with a prefix length", f"as {example}") from None
-    network = found.network
-    if isinstance(network, IPv4Network) and network.prefixlen > 30:
+    whole = found.network
+    if isinstance(whole, IPv4Network) and whole.prefixlen > 30:
         raise BadValueError(f"`{written}` leaves no room for others on its network", f"as {example}")
-    ends = (network.network_address, network.broadcast_address if network.version == 4 else network.network_address)
+    ends = (whole.network_address, whole.broadcast_address if whole.version == 4 else whole.network_address)
     if found.ip in ends:
         raise BadValueError(
             f"`{written}` is the network's own or its broadcast address", f"a host's address, as {example}"
@@ -233,7 +234,7 @@ AnyInterfaceName = Annotated[
 UserName = Annotated[str, BeforeValidator(_user), _pattern(r"^[a-z_][a-z0-9_-]{0,31}$", "root")]
 SshKey = Annotated[str, BeforeValidator(ssh_key), _pattern(r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", "ssh-ed25519 AAAA… name")]
 Address = Annotated[IPv4Address, BeforeValidator(_address), WithJsonSchema({"type": "string", "format": "ipv4"})]
-Network = Annotated[IPv4Network, BeforeValidator(_network), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "10.64.0.0/13")]
+Network = Annotated[IPv4Network, BeforeValidator(network), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "10.64.0.0/13")]
 Interface4 = Annotated[
     IPv4Interface, BeforeValidator(_interface4), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "203.0.113.10/24")
 ]
