@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from idc.plan import stack_input
+from tests.plans import change
 from tests.plans.summary import plan_of, summary
 
 CENTRES = {
@@ -24,6 +25,13 @@ def test_the_plan_is_as_it_was_reviewed(name: str, root: Path) -> None:
     golden = root / "tests" / "plans" / f"{name}.txt"
     command = f"python -m tests.plans.summary {CENTRES[name]} > {golden.relative_to(root)}"
     assert summary(plan_of(root / CENTRES[name])) == golden.read_text(), f"on purpose? then: {command}"
+
+
+def test_what_the_operator_reads_of_a_change_is_as_it_was_reviewed(root: Path) -> None:
+    golden = root / "tests" / "plans" / "change.txt"
+    assert change.text() == golden.read_text(), (
+        "on purpose? then: python -m tests.plans.change > tests/plans/change.txt"
+    )
 
 
 def test_the_intranet_and_the_extranet_know_nothing_of_each_other(root: Path) -> None:

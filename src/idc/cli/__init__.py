@@ -88,6 +88,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read has seen enough; what is still buffered must not fail once more when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # the same, met inside rich, which has seen to stdout
+            return 0
+        raise
 
 
 def _run(words: list[str]) -> int:

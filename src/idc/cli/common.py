@@ -5,15 +5,40 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
-from idc.errors import UsageError
+from idc.errors import InputError, Problem, RefusedError, UsageError
 from idc.operate.centres import centre_folders as centre_folders
 from idc.operate.centres import one_centre_folder as one_centre_folder
 from idc.operate.centres import reference as reference
+
+T = TypeVar("T")
+
+
+def each_centre(folders: Sequence[Path], load: Callable[[Path], T]) -> list[T]:
+    """What is loaded of each centre: what is wrong with one is said beside what is wrong with the others.
+
+    Raises InputError with the problems of all, or else the first refusal.
+    """
+    loaded: list[T] = []
+    problems: list[Problem] = []
+    refusals: list[RefusedError] = []
+    for folder in folders:
+        try:
+            loaded.append(load(folder))
+        except InputError as error:
+            problems.extend(error.problems)
+        except RefusedError as error:
+            refusals.append(error)
+    if problems:
+        raise InputError(problems)
+    if refusals:
+        raise refusals[0]
+    return loaded
 
 
 def add_centre(parser: argparse.ArgumentParser, *, several: bool = True) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from idc.cli.common import add_centre, centre_folders, print_json
+from idc.cli.common import add_centre, centre_folders, each_centre, print_json
 from idc.operate import context, gate
 from idc.plan.diff import compare
 from idc.plan.show import document, markdown, text
-from idc.report import policies, proven
+from idc.report import past, policies, proven
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,20 +23,25 @@ def run(args: argparse.Namespace) -> int:
     """Plan each centre and show it beside what was last applied; 1 when `up` would refuse it for a finding."""
     documents: dict[str, dict[str, object]] = {}
     ok = True
-    for folder in centre_folders(args.centre):
-        work = context.load(folder)
+    for work in each_centre(centre_folders(args.centre), context.load):
+        expired = work.declaration.expired
         changes = compare(work.applied, work.plan)
         decision = gate.foresee(work)
         proof = gate.prove_change(work.plan, gate.standing(work))
         ok = ok and decision.ok and proof.holds
         if args.json:
             documents[work.plan.id] = {
-                **document(changes), "policies": policies.document(decision), "proof": proven.document(proof)
-            }  # fmt: skip
+                **document(changes),
+                "expired": past.document(expired),
+                "policies": policies.document(decision),
+                "proof": proven.document(proof),
+            }
         elif args.markdown:
-            sys.stdout.write(markdown(changes) + policies.markdown(decision) + proven.markdown(proof))
+            parts = markdown(changes), past.markdown(expired), policies.markdown(decision), proven.markdown(proof)
+            sys.stdout.write("".join(parts))
         else:
             text(changes)
+            past.text(expired)
             policies.text(decision)
             proven.text(proof)
     if args.json:

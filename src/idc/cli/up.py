@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from idc.cli import common
-from idc.cli.common import add_centre, centre_folders, print_json
-from idc.errors import EngineError, IdcError, InputError, Problem, RefusedError, UsageError
+from idc.cli.common import add_centre, centre_folders, each_centre, print_json
+from idc.errors import EngineError, IdcError, Problem, UsageError
 from idc.live.show import show_findings
 from idc.operate import context
 from idc.operate.progress import Progress
+from idc.report import past
 
 if TYPE_CHECKING:
     from idc.operate.outcome import CentreOutcome
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from idc.operate import outcome, up, verify
 
     folders = centre_folders(args.centre)
-    check(folders, as_lab=args.lab)
+    expired = check(folders, as_lab=args.lab)
     progress = Progress()
     tools, ids = up.prepare(progress)
     ids = {**ids, **_chosen(args.image, ids)}
@@ -45,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     for folder in folders:
         began = len(progress.phases)
         progress.step(f"== {folder}")
+        for line in past.lines(expired[folder]):
+            progress.step(f"warning: {line}")
         try:
             result = up.up(folder, tools, ids, progress, full=args.full, as_lab=args.lab)
             report = None if args.no_verify else verify.after_up(result, progress)
@@ -55,30 +58,20 @@ def run(args: argparse.Namespace) -> int:
             codes.append(error.exit_code)
             centres.append(outcome.failed(folder, error, progress.phases[began:]))
     if args.json:
-        print_json({"ok": all(c.ok for c in centres), "centres": [c.document() for c in centres]})
+        told = [past.document(expired[folder]) for folder in folders]
+        documents = [{**c.document(), "expired": ended} for c, ended in zip(centres, told, strict=True)]
+        print_json({"ok": all(c.ok for c in centres), "centres": documents})
     else:
         _show(centres, progress)
+        for folder in folders:
+            past.text(expired[folder])
     return max(codes, default=0)
 
 
-def check(folders: Sequence[Path], *, as_lab: bool) -> None:
-    """Read and plan every centre: what is wrong with one is said before any is touched, and all of it at once.
-
-    Raises InputError with the problems of all, or else the first refusal.
-    """
-    problems: list[Problem] = []
-    refusals: list[RefusedError] = []
-    for folder in folders:
-        try:
-            context.load(folder, as_lab=as_lab)
-        except InputError as error:
-            problems.extend(error.problems)
-        except RefusedError as error:
-            refusals.append(error)
-    if problems:
-        raise InputError(problems)
-    if refusals:
-        raise refusals[0]
+def check(folders: Sequence[Path], *, as_lab: bool) -> dict[Path, tuple[Problem, ...]]:
+    """Read and plan every centre before any is touched; what of each is past its day. Raises as ``each_centre``."""
+    found = each_centre(folders, lambda folder: context.load(folder, as_lab=as_lab).declaration.expired)
+    return dict(zip(folders, found, strict=True))
 
 
 def _chosen(words: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:

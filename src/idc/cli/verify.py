@@ -8,6 +8,7 @@ from idc.cli import common
 from idc.cli.common import add_centre, centre_folders, print_json
 from idc.operate import context, verify
 from idc.operate.progress import Progress
+from idc.report import past
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,11 +27,14 @@ def run(args: argparse.Namespace) -> int:
         standing = context.as_applied(folder)
         if standing.note:
             progress.step(f"{folder}: {standing.note}")
+        for line in past.lines(standing.expired):
+            progress.step(f"warning: {line}")
         report = verify.run(standing.station, standing.plan, progress, packets=not args.passive)
-        documents[standing.plan.id] = report.to_document()
+        documents[standing.plan.id] = {**report.to_document(), "expired": past.document(standing.expired)}
         ok = ok and report.ok
         if not args.json:
             report.print(common.console())
+            past.text(standing.expired)
     if args.json:
         print_json({"ok": ok, "packets": not args.passive, "centres": documents})
     return 0 if ok else 1

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from idc.collector import without_collector
 from idc.errors import InputError, Problem
 from idc.model import checks
+from idc.model.checks.waivers import last_day
 from idc.model.explain import explain
 from idc.model.folder import CENTRE_FILE, PEOPLE_FILE, TENANTS, WAIVERS_FILE, list_folder
 from idc.model.profiles import Profile, load_profile, names
@@ -34,9 +35,10 @@ class Declaration:
     tenants: tuple[TenantSpec, ...]  # sorted by id
     profile: Profile
     people: Mapping[str, PersonSpec]
-    waivers: tuple[WaiverSpec, ...]  # in their order; those past their day as well, which count as absent
+    waivers: tuple[WaiverSpec, ...]  # in their order; `until` is at most the last day of the approver's right
     digest: str  # SHA-256 over the data of all files; comments, order of keys and spacing do not count
-    expired: tuple[Problem, ...] = ()  # flows and egress past their day, when they were tolerated
+    today: date  # the day by which flows, egress, people and waivers are past theirs
+    expired: tuple[Problem, ...] = ()  # each of them, told and without effect
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
 
     def where(self, file: str, *path: str | int) -> Place:
@@ -49,18 +51,18 @@ def tenant_file(tenant: str) -> str:
     return f"{TENANTS}/{tenant}.yaml"
 
 
-def load(folder: Path, *, today: date | None = None, tolerate_expired: bool = False) -> Declaration:
+def load(folder: Path, *, today: date | None = None) -> Declaration:
     """Read and check a centre folder.
 
-    Flows and egress whose ``until`` is before ``today`` (by default the machine's date) are refused, or with
-    ``tolerate_expired`` (for what only closes: isolate, retire, destroy) given in ``expired``.
+    What has its ``until`` before ``today`` (by default the machine's date) is given in ``expired``. It refuses
+    nothing: a declaration that could not be planned on the day after would leave open what was to close.
     Raises InputError with all problems of the folder, in order of file and line.
     """
     with without_collector():
-        return _load(folder, today or date.today(), tolerate_expired)
+        return _load(folder, today or date.today())
 
 
-def _load(folder: Path, today: date, tolerate_expired: bool) -> Declaration:
+def _load(folder: Path, today: date) -> Declaration:
     listing = list_folder(folder)
     problems = list(listing.problems)
     sources: dict[str, Source] = {}
@@ -91,8 +93,6 @@ def _load(folder: Path, today: date, tolerate_expired: bool) -> Declaration:
     unread = frozenset(listing.tenants) - tenants.keys()
     scope = checks.Scope(folder, centre, profile, tenants, people, sources, today, problems, unread, waivers)
     checks.run(scope)
-    if not tolerate_expired:
-        problems.extend(scope.expired)
     if problems or centre is None or profile is None:
         raise InputError(sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message)))
     return Declaration(
@@ -101,9 +101,10 @@ def _load(folder: Path, today: date, tolerate_expired: bool) -> Declaration:
         tenants=tuple(sorted(tenants.values(), key=lambda tenant: tenant.tenant)),
         profile=profile,
         people=people.people if people else {},
-        waivers=waivers.waivers if waivers else (),
+        waivers=_waivers(waivers, people),
         digest=_digest(sources),
-        expired=tuple(scope.expired),
+        today=today,
+        expired=tuple(sorted(scope.expired, key=lambda p: (p.file, p.line, p.column))),
         sources=sources,
     )
 
@@ -117,6 +118,12 @@ def _profile(centre: CentreSpec | None, sources: Mapping[str, Source], problems:
         problems.append(place.problem(f"there is no profile `{centre.profile}`", hint))
         return None
     return load_profile(centre.profile)
+
+
+def _waivers(waivers: WaiversSpec | None, people: PeopleSpec | None) -> tuple[WaiverSpec, ...]:
+    known = people.people if people else {}
+    listed = waivers.waivers if waivers else ()
+    return tuple(waiver.model_copy(update={"until": last_day(waiver, known)}) for waiver in listed)
 
 
 def _digest(sources: Mapping[str, Source]) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import struct
 from collections.abc import Callable
 from datetime import date
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, ip_interface
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from idc.model import refs, text
+from idc.model.sshkeys import ssh_key
 from idc.model.text import BadValueError
 from idc.model.units import (
     Bandwidth,
@@ -26,8 +24,6 @@ from idc.model.units import (
     parse_bytes,
     parse_duration,
 )
-
-_KEY_TYPES: Final = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384")
 
 
 def _text(value: object, example: str) -> str:
@@ -56,7 +52,8 @@ def _address(value: object) -> IPv4Address:
         raise BadValueError(f"`{value}` is not an IPv4 address", f"as 192.0.2.10 ({error})") from None
 
 
-def _network(value: object) -> IPv4Network:
+def network(value: object) -> IPv4Network:
+    """``10.64.0.0/13`` without host bits; raises BadValueError otherwise."""
     if isinstance(value, IPv4Network):
         return value
     written = _text(value, "10.64.0.0/13")
@@ -100,10 +97,10 @@ def _interface(value: object, example: str) -> IPv4Interface | IPv6Interface:
         found = ip_interface(written)
     except ValueError:
         raise BadValueError(f"`{written}` is not an address with a prefix length", f"as {example}") from None
-    network = found.network
-    if isinstance(network, IPv4Network) and network.prefixlen > 30:
+    whole = found.network
+    if isinstance(whole, IPv4Network) and whole.prefixlen > 30:
         raise BadValueError(f"`{written}` leaves no room for others on its network", f"as {example}")
-    ends = (network.network_address, network.broadcast_address if network.version == 4 else network.network_address)
+    ends = (whole.network_address, whole.broadcast_address if whole.version == 4 else whole.network_address)
     if found.ip in ends:
         raise BadValueError(
             f"`{written}` is the network's own or its broadcast address", f"a host's address, as {example}"
@@ -167,26 +164,6 @@ def _user(value: object) -> str:
     return value
 
 
-def _ssh_key(value: object) -> str:
-    if "PRIVATE KEY" in _text(value, "ssh-ed25519 AAAA… name"):
-        raise BadValueError(
-            "this is a private key, which must never leave its owner", "make a new one: it is known now"
-        )
-    words = str(value).split()
-    if len(words) < 2 or words[0] not in _KEY_TYPES:
-        raise BadValueError("not a public SSH key", f"`TYPE BASE64 comment`, type one of {', '.join(_KEY_TYPES)}")
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-        (length,) = struct.unpack(">I", blob[:4])
-    except (binascii.Error, struct.error, ValueError):
-        raise BadValueError(
-            "the SSH key is damaged: its second word is no base64", "copy the .pub file's line"
-        ) from None
-    if blob[4 : 4 + length] != words[0].encode() or len(blob) < 4 + length + 32:
-        raise BadValueError(f"the SSH key is damaged: it is no {words[0]} key", "copy the .pub file's line")
-    return " ".join(words[:2])
-
-
 def _format(value: object) -> object:
     """``true`` and ``1.0`` equal 1 in Python, but are no format."""
     if isinstance(value, bool | float):
@@ -227,6 +204,9 @@ Name = Annotated[str, BeforeValidator(text.name), _pattern(text.NAME, "tax", "ci
 HostName = Annotated[str, BeforeValidator(text.host_name), _pattern(text.HOST_NAME, "www.city.example")]
 Email = Annotated[str, BeforeValidator(text.email), _pattern(text.EMAIL, "duty@city.example")]
 Line = Annotated[str, BeforeValidator(text.line), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})]
+PersonName = Annotated[
+    str, BeforeValidator(text.person), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})
+]
 Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "minLength": 8, "maxLength": 200})]
 Control = Annotated[str, BeforeValidator(_control), WithJsonSchema({"type": "string", "maxLength": 60})]
 Port = Annotated[str, BeforeValidator(port), _pattern(r"^[1-9][0-9]{0,4}/(tcp|udp)$", "443/tcp", "53/udp")]
@@ -252,9 +232,9 @@ AnyInterfaceName = Annotated[
     _pattern(r"^([A-Za-z][A-Za-z0-9._-]{0,14})?$", "eth0"),
 ]
 UserName = Annotated[str, BeforeValidator(_user), _pattern(r"^[a-z_][a-z0-9_-]{0,31}$", "root")]
-SshKey = Annotated[str, BeforeValidator(_ssh_key), _pattern(r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", "ssh-ed25519 AAAA… name")]
+SshKey = Annotated[str, BeforeValidator(ssh_key), _pattern(r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+", "ssh-ed25519 AAAA… name")]
 Address = Annotated[IPv4Address, BeforeValidator(_address), WithJsonSchema({"type": "string", "format": "ipv4"})]
-Network = Annotated[IPv4Network, BeforeValidator(_network), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "10.64.0.0/13")]
+Network = Annotated[IPv4Network, BeforeValidator(network), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "10.64.0.0/13")]
 Interface4 = Annotated[
     IPv4Interface, BeforeValidator(_interface4), _pattern(r"^[0-9.]+/[0-9]{1,2}$", "203.0.113.10/24")
 ]

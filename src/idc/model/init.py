@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
 
 from idc.errors import InputError, UsageError
-from idc.model import text
+from idc.model import fields, text
+from idc.model.checks.networks import no_prefix
 from idc.model.profiles import Isolation, Profile, load_profile
 
 INTERNET: Final = "internet"
@@ -18,7 +20,7 @@ centre: {name}
 profile: {profile} # the law: which fabrics there are and how they are kept apart
 fabric: {fabric}
 domain: {domain} # names of sites lie under it
-prefix: 10.96.0.0/13 # hosts and segments get their addresses from here
+prefix: {prefix} # hosts and segments get their addresses from here
 hosts: # a host without `address:` is realised on this machine, as a lab host
   edge-1: {{location: hall-a, zones: [edge],                        cpus: 4,  memory: 8GiB,  disk: 100GiB, uplink: 1Gbit/s}}
   web-1:  {{location: hall-a, zones: [web, data],                   cpus: 16, memory: 64GiB, disk: 1TiB,   uplink: 1Gbit/s}}
@@ -38,7 +40,11 @@ listeners: # where people come in; these are ranges for examples: write your own
 flows: [] # beyond those that zones, sites and services imply: {{from, to, port, why, until}}
 """  # noqa: E501 - lines of the file that is written
 _INTERNET: Final = '  internet: {address: 198.51.100.10/24, address6: "2001:db8:96::10/64"}\n'
-_FABRIC: Final = '  fabric:   {address: 198.18.96.10/24, address6: "2001:db8:97::10/64"}'
+_FABRIC: Final = '  fabric:   {{address: {fabric}/24, address6: "2001:db8:97::10/64"}}'
+#: Where the fabric's users meet the edge: the first whose network the prefix leaves alone (RFC 2544, RFC 5737).
+_FABRIC_ADDRESSES: Final = ("198.18.96.10", "198.19.96.10", "192.0.2.10")
+PROFILE: Final = "local-government"
+PREFIX: Final = "10.96.0.0/13"
 
 _TENANT: Final = """\
 # A department and its sites. The file's name is its id, which never changes.
@@ -79,23 +85,31 @@ def create(
     folder: Path,
     *,
     name: str,
-    profile: str = "local-government",
-    fabric: str = "government-extranet",
+    profile: str = PROFILE,
+    fabric: str = "",
     domain: str = "",
+    prefix: str = PREFIX,
 ) -> list[Path]:
-    """Write a new centre into a new or empty folder; gives the files. ``domain`` is by default ``<name>.example``.
+    """Write a new centre into a new or empty folder; gives the files.
 
-    Raises UsageError when the folder holds something, or a name cannot be one; nothing is written then.
+    ``fabric`` is by default the profile's managed fabric that is nearest to the public, ``domain`` ``<name>.example``.
+    Raises UsageError when the folder holds something, or a word cannot be what it should be; nothing is written then.
     """
-    law = _checked(folder, name, profile, fabric, domain)
+    domain = domain or f"{name}.example"
+    law, block = _checked(folder, name, profile, domain, prefix)
+    fabric = fabric or law.managed[0]
+    if fabric not in law.managed:
+        hint = f"fabrics to manage: {', '.join(law.managed)}"
+        raise UsageError(f"the profile {profile} has no fabric `{fabric}` to manage", hint=hint)
     public = law.isolation(INTERNET, fabric) is Isolation.LOGICAL
     values = {
         "title": name.replace("-", " ").capitalize(),
         "name": name,
         "profile": profile,
         "fabric": fabric,
-        "domain": domain or f"{name}.example",
-        "listeners": (_INTERNET if public else "") + _FABRIC,
+        "domain": domain,
+        "prefix": str(block),
+        "listeners": (_INTERNET if public else "") + _FABRIC.format(fabric=_fabric_address(block)),
         "visibility": "internet" if public else "fabric",
         "audience": "citizen, business" if public else "government, employee",
     }
@@ -115,22 +129,27 @@ def create(
     return [folder / relative for relative in files]
 
 
-def _checked(folder: Path, name: str, profile: str, fabric: str, domain: str) -> Profile:
+def _fabric_address(prefix: IPv4Network) -> str:
+    return next(each for each in _FABRIC_ADDRESSES if not IPv4Network((each, 24), strict=False).overlaps(prefix))
+
+
+def _checked(folder: Path, name: str, profile: str, domain: str, prefix: str) -> tuple[Profile, IPv4Network]:
     try:
         text.name(name)
-        text.host_name(domain or f"{name}.example")
+        text.host_name(domain)
+        text.host_name(f"www.{domain}")  # the first site's name, which is longer
+        block = fields.network(prefix)
         law = load_profile(profile)
     except text.BadValueError as error:
         raise UsageError(str(error), hint=error.hint or "`--name` names the centre") from None
     except InputError as error:
         raise UsageError(error.problems[0].message, hint=error.problems[0].hint) from None
-    if fabric not in law.managed:
-        hint = text.did_you_mean(fabric, law.managed, what="fabrics to manage")
-        raise UsageError(f"the profile {profile} has no fabric `{fabric}` to manage", hint=hint)
+    if wrong := no_prefix(block):
+        raise UsageError(wrong[0], hint=wrong[1])
     try:
         inside = sorted(entry.name for entry in folder.iterdir() if entry.name != ".git") if folder.exists() else []
     except OSError as error:
         raise UsageError(f"{folder} is no folder that can be read: {error.strerror}") from None
     if inside:
         raise UsageError(f"{folder} is not empty: it holds {', '.join(inside[:5])}", hint="name a new folder")
-    return law
+    return law, block

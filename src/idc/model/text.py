@@ -149,6 +149,29 @@ def _check_international(label: str, whole: str) -> None:
         )
 
 
+def person(value: object) -> str:
+    """A person's name: visible text, each word in letters of one script and none that pass for Latin ones."""
+    found = line(value)
+    for word in re.findall(r"[^\W\d_]+", found):
+        scripts = {_script(character) for character in word} - {"HIRAGANA", "KATAKANA"}
+        foreign = next((character for character in word if not character.isascii()), "")
+        plain = unicodedata.normalize("NFKC", word).translate(_LOOK_ALIKE)
+        if foreign and (len(scripts) > 1 or plain.isascii()):
+            hint = f"did you mean `{plain}`?" if plain.isascii() else "each word in the letters of one script"
+            passes = "mixes scripts or passes for a Latin word"
+            raise BadValueError(f"`{word}` {passes}: it holds {describe(foreign)}", hint)
+    return found
+
+
+def _script(character: str) -> str:
+    return unicodedata.name(character, "?").split()[0]
+
+
+def same_person(name: str) -> str:
+    """What two spellings of one person's name have in common: case, spacing, full-width and look-alike letters."""
+    return " ".join(unicodedata.normalize("NFKC", name).translate(_LOOK_ALIKE).casefold().split())
+
+
 def email(value: object) -> str:
     """A mail address: the plain ``local@host.name`` form."""
     if not isinstance(value, str) or not _EMAIL.fullmatch(value) or len(value) > 254:

@@ -31,6 +31,7 @@ from idc.model.fields import (
     Line,
     Name,
     Network,
+    PersonName,
     PolicyId,
     Port,
     Reason,
@@ -189,7 +190,7 @@ class TenantSpec(Strict):
 class PersonSpec(Strict):
     """One person with one of the three administrators' roles."""
 
-    name: Line = Field(description="the person's name")
+    name: PersonName = Field(description="the person's name")
     role: Role = Field(description="system, security or audit administrator")
     keys: Annotated[tuple[SshKey, ...], Field(min_length=1)] = Field(description="public SSH keys")
     until: DateField = Field(description="last day of the right")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from idc import model, plan
 from idc.engine import files, images
 from idc.engine.station import Station
-from idc.errors import InputError, RefusedError
+from idc.errors import InputError, Problem, RefusedError
 from idc.model import Declaration
 from idc.operate import record
 from idc.operate.narrow import without
 from idc.operate.record import Record
 from idc.plan.lock import Lock
-from idc.plan.types import Plan
+from idc.plan.types import Flow, Plan
 
 TWIN = "as-lab"  # file in the station of a centre whose every host is realised as a lab host
 
@@ -110,15 +110,14 @@ def load(folder: Path, *, ids: Mapping[str, str] | None = None, as_lab: bool = F
 
     Raises InputError for what is wrong with the declaration, RefusedError for an older one or a vanished tenant.
     """
-    declaration = model.load(folder)
+    declaration = model.load(folder, today=datetime.datetime.now().astimezone().date())
     station = Station.open(centre_id(declaration))
     if as_lab or (station is not None and (station.folder / TWIN).exists()):
         declaration = as_twin(declaration)
     lock = Lock.read(folder / "locks")
     if station is not None:
         station.check_not_older(declaration, lock)
-    today = datetime.datetime.now().astimezone().date()
-    whole, next_lock = plan.make(declaration, lock, image_ids(ids), today=today)
+    whole, next_lock = plan.make(declaration, lock, image_ids(ids), today=declaration.today)
     if station is None:
         return DryWork(folder, declaration, lock, next_lock, whole)
     known = record.read(station)
@@ -157,6 +156,7 @@ class Standing:
     finished: bool  # False: no `up` has come to its end yet, and the plan is the one that was being built
     isolated: frozenset[str]
     note: str = ""  # what of the declaration a person should know
+    expired: tuple[Problem, ...] = ()  # what is past its day, as declared now and as it stands
 
 
 def as_applied(folder: Path) -> Standing:
@@ -164,11 +164,12 @@ def as_applied(folder: Path) -> Standing:
 
     Raises RefusedError where there is no station, and what ``load`` raises where nothing was recorded yet.
     """
-    problem, digest = "", ""
+    problem, digest, today = "", "", datetime.datetime.now().astimezone().date()
+    expired: tuple[Problem, ...] = ()
     try:
-        declaration = model.load(folder)
+        declaration = model.load(folder, today=today)
         station = Station.open(centre_id(declaration))
-        digest = declaration.digest
+        digest, expired = declaration.digest, declaration.expired
     except InputError as error:
         first = error.problems[0]
         problem = f"the declaration cannot be read now ({first.file}:{first.line}: {first.message})"
@@ -180,11 +181,26 @@ def as_applied(folder: Path) -> Standing:
     known = record.read(station)
     if not known.plans:
         work = need(folder)
-        return Standing(station, work.plan, False, work.isolated)
+        return Standing(station, work.plan, False, work.isolated, expired=expired)
     newest = known.applied or known.plans[0]
     if not problem and digest != newest.declaration_digest:
         problem = "the declaration has changed since"
-    return Standing(station, without(newest, known.isolated), known.applied is not None, known.isolated, problem)
+    shut = without(newest, known.isolated)
+    expired = (*expired, *standing_past(shut, folder, today))
+    return Standing(station, shut, known.applied is not None, known.isolated, problem, expired)
+
+
+def standing_past(plan: Plan, folder: Path, today: datetime.date) -> Iterator[Problem]:
+    """Flows of a plan that stands which are past their day: nothing closes by itself. Pure, by declared line."""
+    seen: dict[tuple[str, datetime.date], Flow] = {}
+    for flow in plan.flows:
+        if flow.until is not None and flow.until < today:
+            seen.setdefault((flow.where, flow.until), flow)
+    for (where, until), flow in sorted(seen.items()):
+        file, _, line = where.partition(":")
+        message = f"{flow.id} was allowed until {until} and stands open still"
+        hint = f"`idc up {folder}` closes it"
+        yield Problem(f"{folder}/{file}", int(line) if line.isdigit() else 0, message, hint)
 
 
 def _never(folder: Path) -> RefusedError:

@@ -19,7 +19,7 @@ def destroy(folder: Path, progress: Progress, *, typed: str, foreign: bool) -> i
     Raises RefusedError for a centre with a host that is no lab host, unless its name is typed in full; and for a lab
     that another checkout made, unless ``foreign``.
     """
-    declaration = model.load(folder, tolerate_expired=True)
+    declaration = model.load(folder)
     name = context.centre_id(declaration)
     real = sorted(host for host, spec in declaration.centre.hosts.items() if spec.address is not None)
     station = Station.open(name)

@@ -158,9 +158,25 @@ class _Allocator:
         return found
 
     def _take(self, spec: TenantSpec, hosts: Mapping[str, str], weights: Mapping[str, int]) -> None:
-        quota, total = Amount.of_quota(spec.quota), sum(weights.values())
         for name, host in hosts.items():
-            self._reserve(f"tenant/{spec.tenant}", host, quota.share(weights[name], total))
+            self._reserve(f"tenant/{spec.tenant}", host, self._part(spec, weights, name))
+        resting = self._resting(spec)
+        whole = sum(weights.values()) + sum(weight for _, weight in resting)
+        for host, weight in resting:
+            self._reserve(f"tenant/{spec.tenant}", host, Amount(disk=spec.quota.disk * weight // whole))
+
+    def _part(self, spec: TenantSpec, weights: Mapping[str, int], site: str) -> Amount:
+        """A site's part of its tenant's quota; of the disk a part stays with sites that have gone."""
+        quota, total = Amount.of_quota(spec.quota), sum(weights.values())
+        whole = total + sum(weight for _, weight in self._resting(spec))
+        return replace(quota.share(weights[site], total), disk=quota.disk * weights[site] // whole)
+
+    def _resting(self, spec: TenantSpec) -> list[tuple[str, int]]:
+        """Hosts and weights of sites that have gone from the tenant's file, whose volumes still lie on a disk."""
+        known = self.lock.tenants.get(spec.tenant)
+        declared = {site.name for site in spec.sites}
+        gone = [entry for name, entry in known.sites.items() if name not in declared] if known else []
+        return [(entry.host, max(map(_volume_weight, entry.volumes.values()))) for entry in gone if entry.volumes]
 
     def _take_retiring(self, spec: TenantSpec) -> None:
         """A retiring tenant's data still lies on its hosts."""
@@ -178,8 +194,7 @@ class _Allocator:
         if not new:
             return
         owner, own = f"tenant/{spec.tenant}", sorted(set(hosts.values()))
-        quota, total = Amount.of_quota(spec.quota), sum(weights.values())
-        parts = {site.name: quota.share(weights[site.name], total) for site in new}
+        parts = {site.name: self._part(spec, weights, site.name) for site in new}
         whole = Amount()
         for part in parts.values():
             whole += part
@@ -266,6 +281,14 @@ def site_volumes(tenant: str, site: SiteSpec) -> dict[str, str]:
     if site.kind is not SiteKind.APP:
         return {f"{tenant}-{site.name}-content": "content"}
     return {f"{tenant}-{site.name}-database": "database"} if site.database else {}
+
+
+def _volume_weight(purpose: str) -> int:
+    """The weight that the site of a volume had: which application it was is no longer known, so the heaviest."""
+    images = catalogue.IMAGES
+    if purpose == "content":
+        return images[catalogue.STATIC_IMAGE].weight * 2
+    return images[catalogue.DATABASE_IMAGE].weight + 2 * max(images[name].weight for name in catalogue.APPLICATIONS)
 
 
 def _entries(lock: Lock) -> Iterator[SiteLock]:

@@ -9,11 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from idc.model.types import HostSpec, Quota, Service
+from idc.model.types import HostSpec, Quota, Service, SiteSpec
 from idc.plan.inputs import Declaration, Problems
-from idc.plan.types import Plan, Reservation
+from idc.plan.types import Plan, Reservation, Tenant
 
 KEPT_FOR_HOST: Final = 5  # percent
+#: Bytes that a volume takes before anybody has put anything there: two releases of a page; a cluster of PostgreSQL
+#: (some 40 MiB) with the write-ahead log that it keeps (`min_wal_size`, 80 MiB) and as much again while it works.
+LEAST_PAGES: Final = 16 << 20
+LEAST_DATABASE: Final = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ class Amount:
     def of_reservation(entry: Reservation) -> Amount:
         """What a reservation sets aside."""
         return Amount(round(entry.cpus * 1000), entry.memory, entry.disk, entry.bandwidth)
+
+    @staticmethod
+    def of_tenant(tenant: Tenant) -> Amount:
+        """A planned tenant's whole quota."""
+        return Amount(round(tenant.cpus * 1000), tenant.memory, tenant.disk, tenant.bandwidth)
 
     @property
     def parts(self) -> tuple[int, int, int, int]:
@@ -75,6 +84,11 @@ def offered(spec: HostSpec) -> Amount:
     """What a host offers to tenants and services."""
     whole = Amount(round(spec.cpus * 1000), spec.memory, spec.disk, spec.uplink)
     return whole.share(100 - KEPT_FOR_HOST, 100)
+
+
+def least_disk(sites: Iterable[SiteSpec]) -> int:
+    """The smallest quota of disk (bytes) that holds the volumes of these sites."""
+    return sum(LEAST_DATABASE if site.database else LEAST_PAGES for site in sites)
 
 
 @dataclass(frozen=True)

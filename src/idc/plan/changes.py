@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from idc.plan.capacity import Amount
 from idc.plan.types import Flow, HostRule, Vhost
+
+T = TypeVar("T")
 
 Action = Literal["create", "change", "replace", "destroy"]
 ACTIONS: tuple[Action, ...] = ("create", "change", "replace", "destroy")
@@ -28,12 +30,16 @@ class ResourceChange:
 
 @dataclass(frozen=True)
 class SettingChange:
-    """Something that roles and rendered folders change in place: a host, a listener, a tenant's bandwidth."""
+    """Something that roles and rendered folders change in place: a host, a listener, a tenant's bandwidth.
 
-    what: Literal["host", "listener", "bandwidth", "tenant"]
+    ``recorded``: nothing is done for it on any host; it is written down with the plan.
+    """
+
+    what: Literal["host", "listener", "bandwidth", "tenant", "site", "flow", "service", "centre"]
     name: str
     action: Action
     detail: str = ""
+    recorded: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,16 @@ class Changes:
         )
 
     @property
+    def in_place(self) -> tuple[SettingChange, ...]:
+        """Settings for which something is done on hosts."""
+        return tuple(change for change in self.settings if not change.recorded)
+
+    @property
+    def recorded(self) -> tuple[SettingChange, ...]:
+        """Settings that are only written down."""
+        return tuple(change for change in self.settings if change.recorded)
+
+    @property
     def outage_seconds(self) -> int:
         """The longest expected outage of a site, without those that are shut on purpose."""
         return max((outage.seconds or 0 for outage in self.outages), default=0)
@@ -97,6 +113,22 @@ class Changes:
     def count(self, action: Action) -> int:
         """Number of resources with an action."""
         return sum(1 for change in self.resources if change.action == action)
+
+
+def actions(old: Mapping[str, T], new: Mapping[str, T], same: Callable[[T, T], bool]) -> Iterator[tuple[str, Action]]:
+    """Names of what comes, goes and differs, sorted, with what is done about each."""
+    for name in sorted({*old, *new}):
+        if name not in old:
+            yield name, "create"
+        elif name not in new:
+            yield name, "destroy"
+        elif not same(old[name], new[name]):
+            yield name, "replace"
+
+
+def equal(old: object, new: object) -> bool:
+    """By value."""
+    return old == new
 
 
 def by_stack(changes: Iterable[ResourceChange]) -> dict[str, list[ResourceChange]]:

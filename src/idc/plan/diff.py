@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from idc.model.units import format_bandwidth, format_bytes
-from idc.plan import capacity, labs, outages
+from idc.model.units import format_bytes
+from idc.plan import capacity, labs, outages, settings
 from idc.plan.capacity import Amount
-from idc.plan.changes import Action, CapacityChange, Changes, Kind, ResourceChange, SettingChange
+from idc.plan.changes import CapacityChange, Changes, Kind, ResourceChange, SettingChange, actions, equal
 from idc.plan.labels import Entry
-from idc.plan.types import Container, Flow, Host, HostRule, Plan, Segment, Vhost, Volume
+from idc.plan.types import Container, HostRule, Plan, Segment, Vhost, Volume
 
 T = TypeVar("T")
 
@@ -26,14 +27,15 @@ def compare(old: Plan | None, new: Plan) -> Changes:
         *_containers(old.containers if old else (), new.containers),
     ]
     resources.sort(key=lambda change: (_STACK_ORDER.get(change.stack, "2"), change.stack, change.kind, change.name))
-    opened, closed = _both_ways(old.flows if old else (), new.flows, _flow_key)
+    opened, closed = _both_ways(old.flows if old else (), new.flows, lambda flow: flow.key)
     rules_opened, rules_closed = _both_ways(old.host_rules if old else (), new.host_rules, _rule_key)
     vhosts_opened, vhosts_closed = _both_ways(old.vhosts if old else (), new.vhosts, _vhost_key)
-    return Changes(
+    changed = tuple(settings.compare(old, new))
+    found = Changes(
         centre=new.id,
         first=old is None,
         resources=tuple(resources),
-        settings=tuple(_settings(old, new)),
+        settings=changed,
         flows_opened=opened,
         flows_closed=closed,
         rules_opened=rules_opened,
@@ -46,6 +48,11 @@ def compare(old: Plan | None, new: Plan) -> Changes:
         sites=len(new.sites),
         flows=len(new.flows),
     )
+    if found.empty and old is not None and old.declaration_digest != new.declaration_digest:
+        # Whatever it is, a declaration that was changed is never called unchanged.
+        words = "something that stands on no host: people, waivers, further domains or the place of the state"
+        return replace(found, settings=(SettingChange("centre", new.id, "change", words, recorded=True),))
+    return found
 
 
 def _both_ways(old: Iterable[T], new: Iterable[T], key: Any) -> tuple[tuple[T, ...], tuple[T, ...]]:
@@ -55,12 +62,6 @@ def _both_ways(old: Iterable[T], new: Iterable[T], key: Any) -> tuple[tuple[T, .
         tuple(item for name, item in after.items() if name not in before),
         tuple(item for name, item in before.items() if name not in after),
     )
-
-
-def _flow_key(flow: Flow) -> Hashable:
-    """What makes two flows the same on the wire; reasons and dates may be rewritten without opening anything."""
-    ends = flow.source, flow.destination
-    return (*(end.ref for end in ends), *(end.networks for end in ends), flow.protocol, flow.port)
 
 
 def _rule_key(rule: HostRule) -> Hashable:
@@ -81,7 +82,7 @@ def _lab(old: Plan | None, new: Plan) -> Iterator[ResourceChange]:
     )  # fmt: skip
     before, after = _lab_entries(old), _lab_entries(new)
     for key, kind in kinds:
-        for name, action in _actions(before.get(key, {}), after.get(key, {}), labs.same):
+        for name, action in actions(before.get(key, {}), after.get(key, {}), labs.same):
             entries = [entries[key][name] for entries in (before, after) if name in entries.get(key, {})]
             detail = labs.difference(*entries) if action == "replace" else ""
             yield ResourceChange("lab", kind, name, labs.MACHINE, action, detail)
@@ -97,23 +98,9 @@ def _lab_entries(plan: Plan | None) -> dict[str, dict[str, Entry]]:
     }
 
 
-def _actions(old: Mapping[str, T], new: Mapping[str, T], same: Any) -> Iterator[tuple[str, Action]]:
-    for name in sorted({*old, *new}):
-        if name not in old:
-            yield name, "create"
-        elif name not in new:
-            yield name, "destroy"
-        elif not same(old[name], new[name]):
-            yield name, "replace"
-
-
-def _equal(old: object, new: object) -> bool:
-    return old == new
-
-
 def _segments(old: Sequence[Segment], new: Sequence[Segment]) -> Iterator[ResourceChange]:
     before, after = {s.name: s for s in old}, {s.name: s for s in new}
-    for name, action in _actions(before, after, _equal):
+    for name, action in actions(before, after, equal):
         segment = after.get(name) or before[name]
         detail = f"{before[name].subnet} -> {segment.subnet}" if action == "replace" else str(segment.subnet)
         yield ResourceChange(segment.stack, "network", name, segment.host, action, detail)
@@ -121,7 +108,7 @@ def _segments(old: Sequence[Segment], new: Sequence[Segment]) -> Iterator[Resour
 
 def _volumes(old: Sequence[Volume], new: Sequence[Volume]) -> Iterator[ResourceChange]:
     before, after = {f"{v.host}/{v.name}": v for v in old}, {f"{v.host}/{v.name}": v for v in new}
-    for key, action in _actions(before, after, _equal):
+    for key, action in actions(before, after, equal):
         volume = after.get(key) or before[key]
         detail = f"{volume.purpose} of {volume.owner}" + (", with all its data" if action == "destroy" else "")
         yield ResourceChange(volume.stack, "volume", volume.name, volume.host, action, detail)
@@ -133,7 +120,7 @@ def _containers(old: Sequence[Container], new: Sequence[Container]) -> Iterator[
     def same(one: Container, other: Container) -> bool:
         return one.digest == other.digest and one.slot == other.slot
 
-    for name, action in _actions(before, after, same):
+    for name, action in actions(before, after, same):
         container = after.get(name) or before[name]
         detail = container.image
         if action == "replace":
@@ -162,77 +149,6 @@ def _container_differences(old: Container, new: Container) -> Iterator[str]:
     for field in rest:
         if getattr(old, field) != getattr(new, field):
             yield field
-
-
-# -- settings ----------------------------------------------------------------------------------------------------
-
-
-def _settings(old: Plan | None, new: Plan) -> Iterator[SettingChange]:
-    yield from _hosts(old.host_by_name if old else {}, new.host_by_name)
-    before = {entry.visibility.value: entry for entry in old.listeners} if old else {}
-    after = {entry.visibility.value: entry for entry in new.listeners}
-    for name, action in _actions(before, after, _equal):
-        words = [
-            f"{entry.address} port {entry.port} on {entry.host}"
-            for entry in (before.get(name), after.get(name))
-            if entry
-        ]
-        yield SettingChange("listener", name, _in_place(action), " -> ".join(words))
-    shares = {(b.host, b.tenant): b.rate for b in old.bandwidth} if old else {}
-    new_shares = {(b.host, b.tenant): b.rate for b in new.bandwidth}
-    for host, tenant in sorted({*shares, *new_shares}):
-        rates = [entry.get((host, tenant)) for entry in (shares, new_shares)]
-        if rates[0] != rates[1]:
-            words = [format_bandwidth(rate) if rate else "none" for rate in rates]
-            verb: Action = "create" if rates[0] is None else "destroy" if rates[1] is None else "change"
-            yield SettingChange("bandwidth", f"{tenant} on {host}", verb, " -> ".join(words))
-    yield from _tenants(old, new)
-
-
-def _in_place(action: Action) -> Action:
-    return "change" if action == "replace" else action
-
-
-def _hosts(old: Mapping[str, Host], new: Mapping[str, Host]) -> Iterator[SettingChange]:
-    for name, action in _actions(old, new, _equal):
-        if action == "replace":
-            words = [*_host_differences(old[name], new[name])]
-            yield SettingChange("host", name, "change", ", ".join(words))
-        else:
-            host = new.get(name) or old[name]
-            yield SettingChange("host", name, action, f"number {host.number}, {host.location}")
-
-
-def _host_differences(old: Host, new: Host) -> Iterator[str]:
-    for block in sorted({*new.blocks} - {*old.blocks}):
-        yield f"block {block} routed to it"
-    for block in sorted({*old.blocks} - {*new.blocks}):
-        yield f"block {block} no longer routed to it"
-    for field in ("location", "cpus", "memory", "disk", "uplink", "interfaces", "zones", "ssh", "user", "number"):
-        if getattr(old, field) != getattr(new, field):
-            yield field
-
-
-def _tenants(old: Plan | None, new: Plan) -> Iterator[SettingChange]:
-    """Tenants whose state changes: new ones, shut, opened, retiring."""
-    before, after = {t.id: t for t in old.tenants} if old else {}, {t.id: t for t in new.tenants}
-    for name, action in _actions(before, after, _equal):
-        tenant = after.get(name) or before[name]
-        if action != "replace":
-            yield SettingChange("tenant", name, action, tenant.department)
-            continue
-        words = []
-        if before[name].isolated != tenant.isolated:
-            words.append("shut by idc isolate" if tenant.isolated else "open again")
-        if before[name].state != tenant.state:
-            words.append(f"{before[name].state} -> {tenant.state}")
-        parts = [part for part in capacity.NAMES if getattr(before[name], part) != getattr(tenant, part)]
-        words.extend(f"{part} of its quota" for part in parts)
-        if before[name].department != tenant.department:
-            words.append(f"now called {tenant.department}")
-        if before[name].protection_level != tenant.protection_level:
-            words.append(f"protection level {before[name].protection_level} -> {tenant.protection_level}")
-        yield SettingChange("tenant", name, "change", ", ".join(words))
 
 
 # -- capacity ----------------------------------------------------------------------------------------------------

@@ -168,6 +168,12 @@ def _check(source: Endpoint, destination: Endpoint, inputs: Inputs) -> None:
                 f"{source.ref} is on {destination.ref}, and nothing reaches its own host through the gateway",
                 "a service that containers need runs in a container",
             )
+        if source.host == destination.host and not source.segment:
+            raise UnrealisableError(
+                f"{destination.ref} is on {source.ref}, and what a host sends to its own containers has the gateway's "
+                "address, which no rule lets out",
+                "name another host, or run what calls it in a container",
+            )
         return
     if len(outside) == 2:
         raise UnrealisableError("neither end is in this fabric")

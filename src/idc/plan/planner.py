@@ -17,7 +17,7 @@ from idc.plan.inputs import Declaration, Inputs, Place, Problems
 from idc.plan.labs import MACHINE
 from idc.plan.lock import Lock
 from idc.plan.sites import Parts
-from idc.plan.types import Host, HostInterface, Interface, Plan, Stack, Tenant
+from idc.plan.types import Backup, Host, HostInterface, Interface, Plan, Stack, Tenant
 
 
 def make(
@@ -83,6 +83,7 @@ def _make(inputs: Inputs, lock: Lock) -> tuple[Plan, Lock]:
         declaration_digest=declaration.digest,
         reservations=allocation.reservations,
         images={name: inputs.images.get(name, "") for name in ("client", "lab-host")},
+        today=inputs.today,
     )
     return plan, next_lock
 
@@ -154,6 +155,11 @@ def _check_tenant(spec: TenantSpec, problems: Problems) -> bool:
         message = f"{spec.quota.cpus:g} cpus cannot start what tenant {spec.tenant} declares"
         hint = f"its {len(spec.sites)} sites need {cores:g} or more (a replaced container runs twice)"
         problems.in_tenant(spec.tenant, ("quota", "cpus"), message, hint)
+    room = capacity.least_disk(spec.sites)
+    if spec.quota.disk < room:
+        message = f"{format_bytes(spec.quota.disk)} of disk cannot hold what tenant {spec.tenant} declares"
+        hint = f"its {len(spec.sites)} sites need {format_bytes(room)} or more (what their volumes hold when empty)"
+        problems.in_tenant(spec.tenant, ("quota", "disk"), message, hint)
     return True
 
 
@@ -212,6 +218,7 @@ def _parts(inputs: Inputs, allocation: Allocation, parts: Parts) -> Lock:
 
 
 def _tenant(spec: TenantSpec, numbers: Mapping[str, int], inputs: Inputs) -> Tenant:
+    back = spec.backup
     return Tenant(
         id=spec.tenant,
         number=numbers[spec.tenant],
@@ -223,6 +230,8 @@ def _tenant(spec: TenantSpec, numbers: Mapping[str, int], inputs: Inputs) -> Ten
         disk=spec.quota.disk,
         bandwidth=spec.quota.bandwidth,
         isolated=spec.tenant in inputs.isolated,
+        contacts=tuple(f"{contact.name} <{contact.email}>" for contact in spec.contacts),
+        backup=Backup(*(int(each.total_seconds()) for each in (back.rpo, back.rto, back.keep, back.drill_every))),
     )
 
 

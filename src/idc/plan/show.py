@@ -13,13 +13,16 @@ from idc.plan.capacity import NAMES
 from idc.plan.changes import ACTIONS, Changes, by_stack
 
 LIMIT = 40  # lines of a section before the rest is only counted
+WAYS = 100  # the same for what closes, and again for what opens: a review is about these
 _STYLES = {"+": "green", "-": "red", "~": "yellow", "±": "magenta", "!": "bold red"}
+
+_WAYS = frozenset({"Flows", "Names that answer"})
 
 Line = tuple[str, str]  # sign, words
 
 
 def sections(changes: Changes) -> Iterator[tuple[str, list[Line]]]:
-    """The parts of the report that have something to say: a title and its lines."""
+    """The parts of the report that have something to say: a title and its lines; what closes comes first."""
     stacks = by_stack(changes.resources)
     parts: list[tuple[str, list[Line]]] = [
         ("Stacks", [(_sign(held), f"{name}: {words.stack_summary(held)}") for name, held in stacks.items()]),
@@ -31,26 +34,42 @@ def sections(changes: Changes) -> Iterator[tuple[str, list[Line]]]:
                 if change.action in ("replace", "destroy")
             ],
         ),
-        ("Set in place", [(words.SIGNS[entry.action], words.setting(entry)) for entry in changes.settings]),
+        ("Set in place", [(words.SIGNS[entry.action], words.setting(entry)) for entry in changes.in_place]),
         (
             "Flows",
             [
-                *(("+", words.flow(entry, opened=True)) for entry in changes.flows_opened),
                 *(("-", words.flow(entry, opened=False)) for entry in changes.flows_closed),
-                *(("+", words.rule(entry, opened=True)) for entry in changes.rules_opened),
                 *(("-", words.rule(entry, opened=False)) for entry in changes.rules_closed),
+                *(("+", words.flow(entry, opened=True)) for entry in changes.flows_opened),
+                *(("+", words.rule(entry, opened=True)) for entry in changes.rules_opened),
             ],
         ),
         (
             "Names that answer",
             [
-                *(("+", words.vhost(entry, opened=True)) for entry in changes.vhosts_opened),
                 *(("-", words.vhost(entry, opened=False)) for entry in changes.vhosts_closed),
+                *(("+", words.vhost(entry, opened=True)) for entry in changes.vhosts_opened),
             ],
         ),
+        ("Recorded, nothing to do on hosts", [("~", words.setting(entry)) for entry in changes.recorded]),
         ("Expected outage", [("!", words.outage(entry)) for entry in changes.outages]),
     ]
     return ((title, lines) for title, lines in parts if lines)
+
+
+def shown(title: str, lines: Sequence[Line]) -> tuple[list[Line], str]:
+    """The lines of a section that are printed, and what is said of the rest: how many of which, and where they are."""
+    if title not in _WAYS:
+        rest = len(lines) - LIMIT
+        return list(lines[:LIMIT]), f"… and {rest} more (--json has all)" if rest > 0 else ""
+    found: list[Line] = []
+    left: list[str] = []
+    for sign, what in (("-", "that close"), ("+", "that open")):
+        mine = [line for line in lines if line[0] == sign]
+        found += mine[:WAYS]
+        if len(mine) > WAYS:
+            left.append(f"{len(mine) - WAYS:,} of {len(mine):,} {what}")
+    return found, f"! not shown: {' and '.join(left)}; `idc plan --json` has all" if left else ""
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -73,10 +92,11 @@ def text(changes: Changes, console: Console | None = None) -> None:
         return
     for title, lines in sections(changes):
         console.print(Text(f"\n{title}", style="bold"))
-        for sign, line in lines[:LIMIT]:
+        printed, rest = shown(title, lines)
+        for sign, line in printed:
             console.print(Text.assemble("  ", (sign, _STYLES.get(sign, "")), f" {line}"))
-        if len(lines) > LIMIT:
-            console.print(Text(f"  … and {len(lines) - LIMIT} more (--json has all)", style="dim"))
+        if rest:
+            console.print(Text(f"  {rest}", style="bold red" if title in _WAYS else "dim"))
     console.print(Text("\nCapacity set aside", style="bold"))
     for line in _aligned([("host", *NAMES), *words.capacity_rows(changes.capacity)[:LIMIT]]):
         console.print(Text(f"  {line}"))
@@ -91,9 +111,10 @@ def markdown(changes: Changes) -> str:
         return "\n".join(lines)
     for title, entries in sections(changes):
         lines += [f"#### {title}", ""]
-        lines += [f"- `{sign}` {escape(line)}" for sign, line in entries[:LIMIT]]
-        if len(entries) > LIMIT:
-            lines.append(f"- … and {len(entries) - LIMIT} more")
+        printed, rest = shown(title, entries)
+        lines += [f"- `{sign}` {escape(line)}" for sign, line in printed]
+        if rest:
+            lines.append(f"- **{escape(rest)}**" if title in _WAYS else f"- {escape(rest)}")
         lines.append("")
     if not changes.outages:
         lines += ["#### Expected outage", "", "- none: 0 s for every site", ""]
@@ -101,7 +122,7 @@ def markdown(changes: Changes) -> str:
     rows = words.capacity_rows(changes.capacity)
     lines += [f"| {' | '.join(map(escape, row))} |" for row in rows[:LIMIT]]
     if len(rows) > LIMIT:
-        lines.append(f"\n… and {len(rows) - LIMIT} more hosts")
+        lines.append(f"\n… and {len(rows) - LIMIT} more hosts (--json has all)")
     return "\n".join([*lines, ""])
 
 

@@ -5,6 +5,7 @@ Part of ``idc.plan.types``, from where it is imported.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
@@ -50,6 +51,12 @@ class Flow:
     def id(self) -> str:
         """``from -> to : protocol/port`` in references."""
         return f"{self.source.ref} -> {self.destination.ref} : {self.protocol}/{self.port}"
+
+    @property
+    def key(self) -> Hashable:
+        """What makes two flows the same on the wire; reasons and dates may be rewritten without opening anything."""
+        ends = self.source, self.destination
+        return (*(end.ref for end in ends), *(end.networks for end in ends), self.protocol, self.port)
 
     @property
     def hosts(self) -> frozenset[str]:

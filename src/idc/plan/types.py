@@ -1,13 +1,14 @@
 """The plan: everything a declaration comes to, as pure, frozen data.
 
-Same declaration, same lock, same images: same plan, byte for byte. No I/O. Every tuple is sorted by name so that the
-order of the files never shows. Units: memory and disk in bytes, bandwidth in bit/s, cpus in cores.
+Same declaration, same lock, same images, same day: same plan, byte for byte. No I/O. Every tuple is sorted by name so
+that the order of the files never shows. Units: memory and disk in bytes, bandwidth in bit/s, cpus in cores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
@@ -221,6 +222,16 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Backup:
+    """What a tenant demands of its backups, in seconds."""
+
+    rpo: int
+    rto: int
+    keep: int
+    drill_every: int
+
+
+@dataclass(frozen=True)
 class Tenant:
     """A tenant as planned."""
 
@@ -234,6 +245,8 @@ class Tenant:
     disk: int
     bandwidth: int
     isolated: bool  # shut by `idc isolate`: no flow, no vhost
+    contacts: tuple[str, ...] = ()  # "Duty desk <duty@tax.city.example>"
+    backup: Backup | None = None  # None only in a plan that an older idc recorded
 
 
 @dataclass(frozen=True)
@@ -280,6 +293,7 @@ class Plan:
     declaration_digest: str = ""
     reservations: tuple[Reservation, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)  # lab only: short name -> content id of lab-host, client
+    today: date | None = field(default=None, compare=False)  # the day by which it was made: what ended before is out
 
     @property
     def id(self) -> str:

@@ -25,8 +25,10 @@ def headline(changes: Changes) -> str:
         what = f"{plural(changes.hosts, 'host')}, {plural(changes.sites, 'site')}, {plural(changes.flows, 'flow')}"
         return f"nothing to change: {what} as they were applied"
     counts = [f"{changes.count(action)} to {action}" for action in ACTIONS if changes.count(action)]
-    if changes.settings:
-        counts.append(f"{plural(len(changes.settings), 'setting')} in place")
+    if changes.in_place:
+        counts.append(f"{plural(len(changes.in_place), 'setting')} in place")
+    if changes.recorded:
+        counts.append(f"{plural(len(changes.recorded), 'change')} only recorded")
     counts.append(f"{plural(len(changes.flows_opened), 'flow')} would open, {len(changes.flows_closed)} close")
     return f"{', '.join(counts)}; {outage_summary(changes)}"
 

@@ -25,7 +25,7 @@ def test_a_bad_input_ends_plan_with_2_and_writes_nothing(
 ) -> None:
     monkeypatch.setenv("IDC_STATIONS", str(tmp_path / "stations"))
     # The tables have their own day, and `plan` goes by the machine's.
-    monkeypatch.setattr("idc.model.load", lambda folder, **more: load(folder, today=cases.TODAY, **more))
+    monkeypatch.setattr("idc.model.load", lambda folder, **_: load(folder, today=cases.TODAY))
     folder = tmp_path / "centre"
     case.build(folder)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -72,7 +72,7 @@ def test_chinese_names_stop_nothing_on_a_terminal_without_them(tmp_path: Path, c
     assert "市博物馆" in json.dumps(json.loads(run.stdout), ensure_ascii=False)
 
 
-@pytest.mark.parametrize("words", [["plan", "--markdown"], ["plan", "--json"], ["plan", "--json", "nowhere"]])
+@pytest.mark.parametrize("words", [["plan"], ["plan", "--markdown"], ["plan", "--json"], ["plan", "--json", "nowhere"]])
 def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path, centre: Path, words: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -81,3 +81,18 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path, centre: Pat
     run = subprocess.run(command, env=env, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (run.returncode, run.stderr) == (0, b"")
+
+
+def test_the_problems_of_all_centres_are_told_in_one_run(tmp_path: Path, centre: Path) -> None:
+    shutil.copytree(centre, tmp_path / "sound")
+    folder = tmp_path / "city"
+    for name, old, new in (("one", "format: 1", "format: 2"), ("two", "fabric: government-extranet", "fabric: moon")):
+        shutil.copytree(centre, folder / name)
+        text = (folder / name / "centre.yaml").read_text(encoding="utf-8")
+        (folder / name / "centre.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    run = _idc(tmp_path, "plan", "--json", str(folder))
+    assert run.returncode == 2
+    files = [problem["file"] for problem in json.loads(run.stdout)["problems"]]
+    assert {Path(file).parent.name for file in files} == {"one", "two"}
+    assert f"{folder}/one/centre.yaml:".encode() in run.stderr
+    assert f"{folder}/two/centre.yaml:".encode() in run.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import shutil
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -69,16 +68,6 @@ def test_the_digest_is_of_what_is_said_not_of_how(folder: Path) -> None:
 
 def test_the_digest_does_not_depend_on_where_the_folder_lies(folder: Path) -> None:
     assert load(folder).digest == load(cases.BASE).digest
-
-
-def test_what_is_past_its_day_is_refused_or_told(folder: Path) -> None:
-    file = folder / "tenants" / "tax.yaml"
-    file.write_text(file.read_text().replace("443/tcp, why", "443/tcp, until: 2026-06-30, why"))
-    assert load(folder, today=date(2026, 6, 30)).expired == ()
-    with pytest.raises(InputError):
-        load(folder, today=date(2026, 7, 1))
-    expired = load(folder, today=date(2026, 7, 1), tolerate_expired=True).expired
-    assert [(problem.line, problem.column) for problem in expired] == [(23, 47)]
 
 
 def test_the_collector_runs_again_after_a_failure(folder: Path) -> None:

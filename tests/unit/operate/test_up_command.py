@@ -27,9 +27,11 @@ FINDING = Finding(
 def load_as(monkeypatch: pytest.MonkeyPatch, **found: Exception | None) -> None:
     """Have each centre folder load so."""
 
-    def load(folder: Path, **_: object) -> None:
+    def load(folder: Path, **_: object) -> argparse.Namespace:
         if (error := found[folder.name]) is not None:
             raise error
+        told = Problem("x/centre.yaml", 7, "it was allowed until 2026-01-01")
+        return argparse.Namespace(declaration=argparse.Namespace(expired=(told,)))
 
     monkeypatch.setattr("idc.operate.context.load", load)
 
@@ -68,6 +70,7 @@ def test_a_centre_that_fails_in_the_middle_keeps_the_result_of_the_others(
     assert command.run(args) == code
     document = json.loads(capsys.readouterr().out)
     assert [(centre["id"], centre["ok"]) for centre in document["centres"]] == [("a", True), ("b", False)]
+    assert [[told["line"] for told in centre["expired"]] for centre in document["centres"]] == [[7], [7]]
     assert document["centres"][0]["findings"][0]["hops"] == ["web-1 br-1", "web-2 br-2"]
     assert document["centres"][0]["findings"][0]["verdict"] == "broken"
 

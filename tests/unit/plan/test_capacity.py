@@ -10,6 +10,7 @@ import pytest
 from idc.errors import InputError, Problem
 from idc.plan import capacity, catalogue
 from idc.plan.capacity import Amount
+from idc.plan.types import Plan
 from tests.unit.plan import build
 
 
@@ -74,6 +75,56 @@ def test_too_few_cores_are_refused() -> None:
     made, _ = build.plan(build.declare(build.tenant("tax", build.app(), quota={"cpus": least})))
     for container in made.containers:
         assert container.cpus >= catalogue.IMAGES[container.image].least_cpus
+
+
+def test_too_little_disk_is_refused_with_the_figure() -> None:
+    problem = only(build.tenant("tax", build.site(), build.app(), quota={"disk": "200MiB"}))
+    assert problem.source == "quota.disk"
+    assert "need 272MiB or more" in problem.hint
+    build.plan(build.declare(build.tenant("tax", build.site(), build.app(), quota={"disk": "272MiB"})))
+
+
+GIB = 1 << 30
+
+
+def disk(plan: Plan) -> dict[str, int]:
+    """What is set aside for the tenant, by host, in GiB."""
+    return {entry.host: entry.disk // GIB for entry in plan.reservations if entry.owner == "tenant/tax"}
+
+
+def test_a_site_that_has_gone_keeps_its_part_of_the_disk_and_nothing_else() -> None:
+    """Its volume still lies there; the tenant's other sites do not get the room."""
+    quota = {"disk": "800GiB", "cpus": 16}  # two hosts are needed
+    both = build.tenant("tax", build.site(), build.app(), quota=quota)
+    before, lock = build.plan(build.declare(both))
+    www, file = (before.container_by_name[name].host for name in ("tax-www-web", "tax-file-app"))
+    assert www != file
+    assert disk(before) == {www: 200, file: 600}
+    after, later = build.plan(build.declare(build.tenant("tax", build.site(), quota=quota | {"cpus": 8})), lock)
+    assert disk(after) == {www: 200, file: 600}
+    rests = next(entry for entry in after.reservations if entry.owner == "tenant/tax" and entry.host == file)
+    assert (rests.cpus, rests.memory, rests.bandwidth) == (0, 0, 0)
+    assert not [share for share in after.bandwidth if share.host == file]
+    back, _ = build.plan(build.declare(both), later)
+    assert disk(back) == disk(before)
+
+
+def test_a_new_tenant_is_refused_where_the_volumes_of_a_gone_site_lie() -> None:
+    quota = {"disk": "900GiB"}
+    hosts = {name: spec for name, spec in build.HOSTS.items() if name != "web-2"}
+    _, lock = build.plan(build.declare(build.tenant("tax", build.site(), build.app(), quota=quota), hosts=hosts))
+    shrunk = build.tenant("tax", build.site(), quota=quota)
+    with pytest.raises(InputError) as caught:
+        build.plan(build.declare(shrunk, build.tenant("works", quota={"disk": "200GiB"}), hosts=hosts), lock)
+    (problem,) = caught.value.problems
+    assert "200GiB of disk asked, 72.8GiB free" in problem.message
+
+
+def test_a_retiring_tenants_disk_stays_set_aside_until_its_numbers_are_free() -> None:
+    quota = {"disk": "900GiB"}
+    _, lock = build.plan(build.declare(build.tenant("tax", quota=quota)))
+    retiring = build.tenant("tax", quota=quota, state="retiring")
+    assert list(disk(build.plan(build.declare(retiring), lock)[0]).values()) == [900]
 
 
 def test_the_catalogue_says_what_the_images_say(root: Path) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from idc.plan import diff, show
 from idc.plan.changes import Changes, Outage, ResourceChange
+from idc.plan.types import Plan
 from tests.unit.plan import build
 from tests.unit.plan.build import Declared
 
@@ -45,11 +46,6 @@ def test_an_unchanged_plan_says_so_plainly() -> None:
     )
     assert "nothing to change" in show.markdown(found)
     assert show.document(found)["nothing_to_change"] is True
-
-
-def test_reasons_and_comments_open_nothing() -> None:
-    later = build.with_tenant(DECLARATION, build.tenant("parks", contacts=[{"name": "X", "email": "x@town.example"}]))
-    assert changes(later).empty
 
 
 # -- the first plan -------------------------------------------------------------------------------------------------
@@ -205,13 +201,31 @@ def test_the_table_is_never_cut() -> None:
     assert "…" not in text(diff.compare(None, MADE), width=40)
 
 
+def many(number: int, first: str = "t") -> Plan:
+    """A plan of so many small tenants."""
+    quota = {"cpus": 0.1, "bandwidth": "100kbit/s", "memory": "128MiB"}
+    hosts = build.HOSTS | {f"web-{n}": build.host("web", "data") for n in range(3, 9)}
+    return build.plan(build.declare(*(build.tenant(f"{first}{n:03}", quota=quota) for n in range(number)),
+                                    hosts=hosts))[0]  # fmt: skip
+
+
 def test_long_sections_are_counted_on_and_json_has_all() -> None:
-    many, _ = build.plan(
-        build.declare(*(build.tenant(f"t{n:03}", quota={"cpus": 0.1, "bandwidth": "1Mbit/s"}) for n in range(50)))
-    )
-    found = diff.compare(None, many)
+    plan = many(50)
+    found = diff.compare(None, plan)
     assert "more (--json has all)" in text(found)
-    assert len(show.document(found)["flows"]["opened"]) == len(many.flows)
+    assert len(show.document(found)["flows"]["opened"]) == len(plan.flows)
+
+
+@pytest.mark.parametrize("form", [show.markdown, text])
+def test_nothing_that_closes_or_opens_is_left_out_in_silence(form: Any) -> None:
+    old, new = many(200, "old"), many(150, "new")
+    said = form(diff.compare(old, new))
+    flows = said[said.index("Flows") : said.index("Names that answer")].splitlines()
+    signs = [line.strip().removeprefix("- `")[0] for line in flows if " call " in line]
+    assert signs == ["-"] * show.WAYS + ["+"] * show.WAYS  # what closes comes first
+    rest = f"not shown: {200 - show.WAYS} of 200 that close and {150 - show.WAYS} of 150 that open"
+    assert said.count(rest) == 2  # flows, and names that answer
+    assert len(said.encode()) < 65_536  # the longest comment that a pull request takes
 
 
 def test_json_is_json_and_complete() -> None:

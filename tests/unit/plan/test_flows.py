@@ -167,6 +167,17 @@ def test_a_flow_from_a_host_is_sent_by_the_host_itself() -> None:
     assert HostRule("core-1", "out", entry.destination.networks, "tcp", 8080, WHY) in made.host_rules
 
 
+def test_a_host_never_reaches_its_own_sites_by_itself_or_by_their_zone() -> None:
+    on = build.plan(two())[0].container_by_name["tax-file-app"].host
+    for to in ("tenant/tax/site/file", "zone/web"):
+        problem = only(two(flow(f"host/{on}", to, "8080/tcp")))
+        assert (problem.file, problem.source) == ("/centre/centre.yaml", "flows.0")
+        assert (
+            f"is on host/{on}, and what a host sends to its own containers has the gateway's address" in problem.message
+        )
+        assert problem.hint == "name another host, or run what calls it in a container"
+
+
 def test_a_zone_stands_for_each_of_its_containers() -> None:
     made, _ = build.plan(two(flow("host/core-1", "zone/web", "9113/tcp")))
     assert [entry.destination.ref for entry in declared(made)] == ["tenant/parks/site/www", "tenant/tax/site/file"]

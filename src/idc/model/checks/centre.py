@@ -49,13 +49,8 @@ def _fabric(scope: Scope, centre: CentreSpec) -> None:
 
 
 def _prefix(scope: Scope, centre: CentreSpec) -> None:
-    prefix = centre.prefix
-    if not any(prefix.subnet_of(private) for private in networks.PRIVATE):
-        scope.add(CENTRE_FILE, ("prefix",), f"`{prefix}` is no private network", "as 10.64.0.0/13 (RFC 1918)")
-    elif not 8 <= prefix.prefixlen <= 20:
-        message = f"`{prefix}` has {prefix.num_addresses:,} addresses; a prefix is a /8 to /20"
-        near = prefix.supernet(new_prefix=20) if prefix.prefixlen > 20 else None
-        scope.add(CENTRE_FILE, ("prefix",), message, f"as {near}" if near else "as 10.64.0.0/13")
+    if wrong := networks.no_prefix(centre.prefix):
+        scope.add(CENTRE_FILE, ("prefix",), *wrong)
 
 
 def _hosts(scope: Scope, centre: CentreSpec) -> None:

@@ -1,4 +1,4 @@
-"""Checks of declared flows and of egress: both ends exist, the law lets them, they are not out of date."""
+"""Checks of declared flows and of egress: both ends exist, the law lets them, those out of date are told."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ def _both_ends(scope: Scope, centre: CentreSpec, path: tuple[str | int, ...], so
 
 def _until(scope: Scope, file: str, path: tuple[str | int, ...], until: date | None) -> None:
     if until is not None and until < scope.today:
-        message = f"it was allowed until {until}, which is past (today is {scope.today})"
+        message = f"it was allowed until {until}, which is past (today is {scope.today}): it is closed"
         hint = "take it out, or have it approved anew with a later `until`"
-        scope.expired.append(scope.place(file, *path, "until").problem(message, hint))
+        scope.past(file, (*path, "until"), message, hint)
 
 
 def _end(scope: Scope, centre: CentreSpec, file: str, path: tuple[str | int, ...], ref: Reference) -> bool:

@@ -35,6 +35,16 @@ def unusable(address: IPv4Address | IPv6Address) -> str:
     return next((kind.removeprefix("is_").replace("_", "-") for kind in kinds if getattr(address, kind)), "")
 
 
+def no_prefix(network: IPv4Network) -> tuple[str, str] | None:
+    """Why no centre can cut its segments from a network, as message and hint; None when it can."""
+    if not any(network.subnet_of(private) for private in PRIVATE):
+        return f"`{network}` is no private network", "as 10.64.0.0/13 (RFC 1918)"
+    if not 8 <= network.prefixlen <= 20:
+        message = f"`{network}` has {network.num_addresses:,} addresses; a prefix is a /8 to /20"
+        return message, f"as {network.supernet(new_prefix=20)}" if network.prefixlen > 20 else "as 10.64.0.0/13"
+    return None
+
+
 def unsound(network: IPv4Network, centre: CentreSpec) -> tuple[str, str] | None:
     """Why a flow may not name a network, as message and hint; None when it may."""
     if network.prefixlen == 0:

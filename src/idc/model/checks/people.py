@@ -5,6 +5,7 @@ from __future__ import annotations
 from idc.model.checks.scope import Scope
 from idc.model.enums import Role
 from idc.model.folder import PEOPLE_FILE
+from idc.model.text import same_person
 from idc.model.types import PeopleSpec
 
 
@@ -18,7 +19,7 @@ def run(scope: Scope, people: PeopleSpec) -> None:
     keys: dict[str, tuple[str, int]] = {}
     names: dict[str, str] = {}
     for login, person in people.people.items():
-        if (other := names.setdefault(person.name, login)) != login:
+        if (other := names.setdefault(same_person(person.name), login)) != login:
             place = scope.place(PEOPLE_FILE, "people", other)
             message = f"{person.name} is also `{other}` ({place.at}): one person holds one role"
             scope.add(PEOPLE_FILE, ("people", login, "name"), message, "three different people")
@@ -30,5 +31,4 @@ def run(scope: Scope, people: PeopleSpec) -> None:
                 scope.add(PEOPLE_FILE, ("people", login, "keys", index), message, "a key belongs to one person")
         if person.until < scope.today:
             message = f"the right of {person.name} ended on {person.until} (today is {scope.today})"
-            place = scope.place(PEOPLE_FILE, "people", login, "until")
-            scope.expired.append(place.problem(message, "take the person out, or give a later `until`"))
+            scope.past(PEOPLE_FILE, ("people", login, "until"), message, "take the person out, or give a later `until`")

@@ -27,7 +27,7 @@ class Scope:
     problems: list[Problem]
     unread: frozenset[str] = frozenset()  # tenants whose file is there but could not be read
     waivers: WaiversSpec | None = None
-    expired: list[Problem] = field(default_factory=list)
+    expired: list[Problem] = field(default_factory=list)  # past their day: without effect, and told
 
     def place(self, file: str, *path: str | int, key: bool = False) -> Place:
         """Where something is declared."""
@@ -36,3 +36,7 @@ class Scope:
     def add(self, file: str, path: tuple[str | int, ...], message: str, hint: str = "", *, key: bool = False) -> None:
         """Report a problem at a value (``key``: at its key)."""
         self.problems.append(self.place(file, *path, key=key).problem(message, hint))
+
+    def past(self, file: str, path: tuple[str | int, ...], message: str, hint: str) -> None:
+        """Tell of something past its last day. No problem: if it refused the declaration, nothing would be closed."""
+        self.expired.append(self.place(file, *path).problem(message, hint))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Final
 
 from idc.model.checks.scope import Scope
 from idc.model.enums import Role
 from idc.model.folder import PEOPLE_FILE, WAIVERS_FILE
 from idc.model.text import did_you_mean
-from idc.model.types import WaiversSpec
+from idc.model.types import PersonSpec, WaiverSpec, WaiversSpec
 
 LONGEST: Final = timedelta(days=366)
 
 
 def run(scope: Scope, waivers: WaiversSpec) -> None:
     """All of them. A waiver past its day is no problem: it counts as absent, and its finding stands again."""
+    people = scope.people.people if scope.people is not None else {}
     first: dict[tuple[str, str], int] = {}
     for index, waiver in enumerate(waivers.waivers):
         other = first.setdefault((waiver.policy, waiver.scope), index)
@@ -25,7 +27,19 @@ def run(scope: Scope, waivers: WaiversSpec) -> None:
         if waiver.until > scope.today + LONGEST:
             _add(scope, index, "until", f"{waiver.until} is more than a year ahead", "a waiver ends, or is given again")
         _approver(scope, index, waiver.approver)
+        if (last := last_day(waiver, people)) < scope.today:
+            message = f"it was waived until {waiver.until}, which is past (today is {scope.today})"
+            if last < waiver.until:
+                message = f"it waives nothing: the right of `{waiver.approver}`, who approved it, ended on {last}"
+            hint = "take it out, or have it approved anew with a later `until`"
+            scope.past(WAIVERS_FILE, ("waivers", index, "until"), message, hint)
         _target(scope, index, waiver.scope)
+
+
+def last_day(waiver: WaiverSpec, people: Mapping[str, PersonSpec]) -> date:
+    """The last day on which a waiver holds: its own, or sooner that of the right of whoever approved it."""
+    approver = people.get(waiver.approver)
+    return waiver.until if approver is None else min(waiver.until, approver.until)
 
 
 def _add(scope: Scope, index: int, field: str, message: str, hint: str) -> None:
@@ -45,8 +59,6 @@ def _approver(scope: Scope, index: int, login: str) -> None:
     elif person.role is not Role.SECURITY:
         message = f"`{login}` is {person.role} administrator, and only the security administrator may waive a policy"
         _add(scope, index, "approver", message, "the login of a security administrator")
-    elif person.until < scope.today:
-        _add(scope, index, "approver", f"the right of `{login}` ended on {person.until}", "one whose right is valid")
 
 
 def _target(scope: Scope, index: int, target: str) -> None:
