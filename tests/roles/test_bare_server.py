@@ -82,7 +82,7 @@ cd /srv/packages
 for name in docker.io containerd runc nftables conntrack; do
     mkdir -p "$name/DEBIAN"
     dpkg -L "$name" | while read -r path; do
-        if [[ -d $path && ! -L $path ]]; then mkdir -p "$name$path"
+        if [[ -d $path ]]; then mkdir -p "$name$path"
         elif [[ -e $path ]]; then cp -a "$path" "$name$path"; fi
     done
     for script in preinst postinst prerm postrm conffiles; do
