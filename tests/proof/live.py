@@ -11,6 +11,8 @@ from idc.live import nft
 from idc.live.snapshot import Engine, Link, NetworkState, Part, Route, Snapshot, Traffic
 from idc.plan.types import Host, Plan
 from idc.proof.from_plan import routed
+from idc.render.bandwidth import redirects
+from tests.unit.live import tc
 
 
 def listed(text: str) -> str:
@@ -53,12 +55,16 @@ def _snapshot(plan: Plan, host: Host, listing: str, routes: str) -> Snapshot:
                      {}, tuple(c.docker_name() for c in plan.containers if c.segment == s.name))
         for s in segments
     )  # fmt: skip
+    planned = redirects(plan, host.name)
+    filters = {f"{name} egress": tc.shown(entries) for name, entries in planned.items()}
+    devices = {entry.device for entries in planned.values() for entry in entries} - {""}
+    links += [Link(name, "ifb", True, "", ()) for name in sorted(devices)]
     nothing: Part[str] = Part("")
     return Snapshot(
         host=host.name, began=0.0, ended=1.0, boot=Part("0"), kernel="6.1", rules=Part(nft.parse(listing)),
         expected=Part(nft.parse(listing)), iptables=nothing, ip6tables=nothing, legacy=Part({}),
         links=Part(tuple(links)), routes=Part(tuple(found)), policy_routes=Part(()),
-        traffic=Part(Traffic((), {}, ())), xfrm=nothing,
+        traffic=Part(Traffic((), filters, ())), xfrm=nothing,
         sysctls=Part({"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1"}), units=Part({}),
         listeners=Part(()), sshd=Part({}), files=Part({}), folders=Part({}), roles=Part({}),
         engine=Part(Engine("20.10", (), networks, ())), conntrack=Part(0),

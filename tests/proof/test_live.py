@@ -80,6 +80,10 @@ BESIDE: dict[str, tuple[Change, str]] = {
     "a legacy table": (lambda _: {"legacy": {"ip": "*nat\n-A PREROUTING -j DNAT\nCOMMIT\n"}}, "legacy ip tables"),
     "a policy route": (lambda _: {"policy_routes": ('{"priority": 100}',)}, "policy route"),
     "a tc redirect": (lambda _: {"traffic": Traffic((), {"br-0a401000 ingress": "mirred"}, ())}, "tc filter"),
+    "a planned redirect that leads elsewhere": (
+        lambda s: {"traffic": replace(s.traffic.value, filters={
+            place: text.replace("device idc-in", "device br-0a401030")
+            for place, text in s.traffic.value.filters.items()})}, "tc filter"),
     "a transformation": (lambda _: {"xfrm": "src 10.0.0.0/8 dst 0.0.0.0/0"}, "xfrm"),
     "an XDP program": (
         lambda s: {"links": (*s.links.value[:1], *(replace(link, xdp=True) for link in s.links.value[1:]))}, "XDP"),

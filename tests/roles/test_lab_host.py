@@ -125,6 +125,25 @@ def test_open_loads_the_plans_rules_and_a_second_run_changes_nothing(lab: Lab, s
     assert again.changed == 0, [host.changes for host in again.hosts.values()]
 
 
+def test_what_a_killed_run_put_and_did_not_load_is_loaded_by_the_next(lab: Lab, station: Station) -> None:
+    """Files are as wanted, what is in use is not: as after a kill between a file and its reload."""
+    files = "/etc/idc/routes /etc/docker/daemon.json"
+    before = lab.shell("one", "ip route show proto 73")
+    lab.shell("one", f"cp {files} /run/; sed -i 's/^10.111.2.0/10.111.8.0/' /etc/idc/routes")
+    lab.shell("one", "systemctl restart idc-routes; sysctl -w net.ipv4.conf.all.accept_redirects=1")
+    assert lab.shell("one", "ip route show proto 73") != before
+    lab.shell("one", "cp /run/routes /etc/idc/; cp /run/daemon.json /etc/docker/")
+    result = run(station, "base", hosts=("one",))
+    assert result.ok, result
+    assert result.hosts["one"].changes == (
+        "8.1.4.4 b | the engine runs, with these settings",
+        "8.1.2.1 d | the routes that are put are the file's",
+        "8.1.3.1 c | the network settings are the kernel's",
+    )
+    assert lab.shell("one", "ip route show proto 73") == before
+    assert run(station, "base", hosts=("one",)).changed == 0
+
+
 def test_a_restarted_host_comes_back_as_it_was(lab: Lab) -> None:
     before = rules(lab, "one"), lab.shell("one", "ip route show proto 73")
     docker_network(lab, "one")

@@ -103,6 +103,32 @@ def test_every_task_names_its_clause_and_has_it_as_a_tag() -> None:
             assert clause.replace(" ", ".") in task["tags"], f"{path}: {task['name']}"
 
 
+READ_BY_UNITS = ("/etc/systemd/system/", "/usr/local/sbin/", "/etc/idc/", "/etc/docker/", "/etc/ssh/sshd_config")
+
+
+@pytest.mark.parametrize("role", ["engine", "routing", "links", "bandwidth", "hardening"])
+def test_what_a_unit_reads_is_compared_with_what_it_has_read(role: str) -> None:
+    """A notification is lost with the run that was to give it; then nobody loads what was put."""
+    tasks = yaml.safe_load((ROLES / role / "tasks/main.yml").read_text())
+    assert not [task["name"] for task in tasks if "notify" in task]
+    assert not (ROLES / role / "handlers").exists()
+    put = {
+        entry["path"]
+        for task in tasks
+        for entry in task.get("idc_files", {}).get("files", [])
+        if entry.get("state", "file") == "file"
+    }
+    read: set[str] = set()
+    for units in (task["idc_units"] for task in tasks if "idc_units" in task):
+        inputs = units.get("inputs", {})
+        assert set(inputs) == {*units.get("restarted", []), *units.get("reloaded", [])}, "no unconditional restart"
+        read.update(path for paths in inputs.values() for path in paths)
+    read.update(task["idc_sysctls"]["file"] for task in tasks if "idc_sysctls" in task)
+    for path in put:
+        if path.startswith((*READ_BY_UNITS, "/etc/sysctl.d/")):
+            assert path in read or str(Path(path).parent) in read, f"{path} is put, and nobody sees to its being read"
+
+
 def test_every_source_of_a_task_is_there() -> None:
     for path in ROLES.glob("*/tasks/main.yml"):
         for task in yaml.safe_load(path.read_text()):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from idc.live.redirects import strange
 from idc.live.resolver import foreign_lines, without_resolver
 from idc.live.snapshot import Route as LiveRoute
 from idc.live.snapshot import Snapshot, UnreadError
@@ -42,7 +43,7 @@ def fabric(plan: Plan, snapshots: Mapping[str, Snapshot]) -> Fabric:
 
 
 def _host(plan: Plan, host: Host, snapshot: Snapshot) -> HostForwarding:
-    unknown: list[NotUnderstood] = [NotUnderstood(host.name, what) for what in _beside(snapshot, lab=host.is_lab)]
+    unknown: list[NotUnderstood] = [NotUnderstood(host.name, what) for what in _beside(plan, host, snapshot)]
     try:
         links = _links(plan, host, snapshot)
         names = Names(tuple(links))
@@ -130,15 +131,19 @@ def _prefixes(routes: tuple[LiveRoute, ...]) -> Iterator[Prefix]:
         yield Prefix(family, address(to, family), "forward", links, by, text)
 
 
-def _beside(snapshot: Snapshot, *, lab: bool) -> Iterator[str]:
-    """What moves or lets through packets beside nftables' tables and the routes, in words."""
+def _beside(plan: Plan, host: Host, snapshot: Snapshot) -> Iterator[str]:
+    """What moves or lets through packets beside nftables' tables and the routes, in words.
+
+    The plan's own redirects are none of it: an IFB hands each packet back to the link that it was leaving by.
+    """
+    lab = host.is_lab
     try:
         for name, text in (("iptables", snapshot.iptables.value), ("ip6tables", snapshot.ip6tables.value)):
             yield from (f"{name}: {line}" for line in foreign_lines(text, lab=lab))
         for family, text in snapshot.legacy.value.items():
             yield from (f"legacy {family} tables: {line}" for line in foreign_lines(text, lab=lab))
         yield from (f"policy route {rule}" for rule in snapshot.policy_routes.value)
-        yield from (f"tc filter on {place}" for place in snapshot.traffic.value.filters)
+        yield from (f"tc filter on {place}" for place in strange(plan, host.name, snapshot.traffic.value.filters))
         if snapshot.xfrm.value.strip():
             yield "xfrm policies"
         for link in snapshot.links.value:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ipaddress import ip_interface
 
+from idc.live.redirects import read
 from idc.live.snapshot import Snapshot, TrafficClass
 from idc.live.suite import Checks, control
 from idc.plan.types import Host, Plan
+from idc.render.bandwidth import INBOUND, OUTBOUND, redirects
 
 ROOT = "1:"
 
@@ -74,25 +76,34 @@ def _near(found: int, planned: int) -> bool:
 
 @control("8.1.2.1 b")
 def test_tenants_have_their_bandwidth(snapshot: Snapshot, plan: Plan, checks: Checks) -> None:
-    """Each tenant's HTB class has its guarantee and its limit on the uplink, and its limit on each of its bridges."""
+    """Each tenant's HTB class has its guarantee and its limit each way, and all of its links lead to it."""
     host = plan.host_by_name[snapshot.host]
     shares = [share for share in plan.bandwidth if share.host == host.name]
     traffic = snapshot.traffic.value
-    uplink = host.uplink_interface.name
+    uplink, planned = host.uplink_interface.name, redirects(plan, host.name)
     found: dict[tuple[str, str], TrafficClass] = {(c.interface, c.id): c for c in traffic.classes}
     roots = {(interface, kind) for interface, kind, handle, root in traffic.qdiscs if root and handle == ROOT}
-    checks.that((uplink, "htb") in roots, f"link {uplink}", "has no HTB")
+    links = (uplink, *sorted({OUTBOUND, INBOUND} & {entry.device for e in planned.values() for entry in e}))
+    for link in links:
+        checks.that((link, "htb") in roots, f"link {link}", "has no HTB")
+    for link, entries in planned.items():
+        # A bridge of a segment stands from its first container on.
+        there = link in {entry.name for entry in snapshot.links.value}
+        text = traffic.filters.get(f"{link} egress", "")
+        checks.that(not there or read(text) == entries, f"link {link}", "is not gathered as planned")
     for share in shares:
         minor = f"{ROOT}{share.class_id:x}"
         ceil = min(share.ceil, host.uplink)
-        for interface, rate in ((uplink, share.rate), *((bridge, ceil) for bridge in share.bridges)):
+        for interface in links:
             subject = f"tenant {share.tenant} on {interface}"
             entry = found.get((interface, minor))
             checks.that(entry is not None, subject, f"has no class {minor}")
             if entry is not None:
-                checks.that(_near(entry.rate, rate), subject, f"is guaranteed {entry.rate} bit/s, planned {rate}")
+                checks.that(
+                    _near(entry.rate, share.rate), subject, f"is guaranteed {entry.rate} bit/s, planned {share.rate}"
+                )
                 checks.that(_near(entry.ceil, ceil), subject, f"is limited to {entry.ceil} bit/s, planned {ceil}")
-    planned = {f"{ROOT}{share.class_id:x}" for share in shares}
+    classes = {f"{ROOT}{share.class_id:x}" for share in shares}
     for interface, name in sorted(found):
-        if interface == uplink and int(name.partition(":")[2] or "0", 16) < 0xFFFE:
-            checks.that(name in planned, f"class {name} on {interface}", "is no planned tenant's")
+        if interface in links and int(name.partition(":")[2] or "0", 16) < 0xFFFE:
+            checks.that(name in classes, f"class {name} on {interface}", "is no planned tenant's")

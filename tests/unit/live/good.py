@@ -27,8 +27,10 @@ from idc.live.snapshot import (
 from idc.live.suite import Context
 from idc.plan.stacks import stack_input
 from idc.plan.types import Container, Mount, Plan, Segment, Stack
+from idc.render.bandwidth import redirects
 from idc.render.edge import edge
 from idc.render.host_files import host_files
+from tests.unit.live import tc
 from tests.unit.live.plans import PLAN as BARE
 
 STATION = "0a1b2c3d"
@@ -146,13 +148,18 @@ def routes(plan: Plan, host: str) -> tuple[Route, ...]:
 def traffic(plan: Plan, host: str) -> Traffic:
     """The tenants' classes."""
     machine = plan.host_by_name[host]
-    classes = [TrafficClass("uplink", "1:ffff", "root", machine.uplink, machine.uplink)]
-    for share in plan.bandwidth:
-        if share.host == host:
-            minor = f"1:{share.class_id:x}"
-            classes.append(TrafficClass("uplink", minor, "1:ffff", share.rate, share.ceil))
-            classes += [TrafficClass(bridge, minor, "root", share.ceil, share.ceil) for bridge in share.bridges]
-    return Traffic(tuple(classes), {}, (("uplink", "htb", "1:", True),))
+    planned = redirects(plan, host)
+    links = ("uplink", *sorted({entry.device for entries in planned.values() for entry in entries} - {""}))
+    classes = []
+    for link in links:
+        classes.append(TrafficClass(link, "1:ffff", "root", machine.uplink, machine.uplink))
+        classes += [
+            TrafficClass(link, f"1:{share.class_id:x}", "1:ffff", share.rate, share.ceil)
+            for share in plan.bandwidth
+            if share.host == host
+        ]
+    filters = {f"{link} egress": tc.shown(entries) for link, entries in planned.items()}
+    return Traffic(tuple(classes), filters, tuple((link, "htb", "1:", True) for link in links))
 
 
 def folders(host: str) -> dict[str, FileState]:

@@ -173,6 +173,14 @@ SPOILED: dict[str, dict[str, Spoil]] = {
         "more than planned": parts(
             traffic=lambda t: replace(t, classes=tuple(replace(c, ceil=c.ceil * 2) for c in t.classes))
         ),
+        "more than planned towards it": parts(
+            traffic=lambda t: replace(
+                t, classes=tuple(replace(c, ceil=c.ceil * 2) if c.interface == "idc-in" else c for c in t.classes)
+            )
+        ),
+        "a bridge whose packets are not gathered": parts(
+            traffic=lambda t: replace(t, filters=dict(list(t.filters.items())[:-1]))
+        ),
     },
     "the_rules_in_the_kernel_are_the_plans": {
         "an accept more": chain("forward", ACCEPT),

@@ -15,7 +15,9 @@ from jinja2 import UndefinedError
 
 from idc import paths, render
 from idc.plan.types import Endpoint, Flow, HostRule
+from idc.render.bandwidth import INBOUND, OUTBOUND, outbound_link, redirects
 from idc.render.env import environment
+from tests.plans.summary import plan_of
 from tests.unit.render.small_plan import BY_NAME, PLAN, flow
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -43,6 +45,25 @@ def test_host_files_are_the_ones_the_roles_put() -> None:
     tasks = "".join(path.read_text() for path in (paths.resources() / "roles").glob("*/tasks/main.yml"))
     for path in files:
         assert "{{ idc_rendered }}" + path in tasks
+
+
+@pytest.mark.parametrize("fabric", ["extranet", "intranet"])
+def test_each_way_of_a_tenant_leads_to_its_one_class(fabric: str) -> None:
+    """A host of the intranet has the edge too: what its tenants send there never sees the uplink."""
+    plan = plan_of(paths.resources() / "centres/reference" / fabric)
+    assert plan.bandwidth
+    for share in plan.bandwidth:
+        text, found = render.bandwidth(plan, share.host), redirects(plan, share.host)
+        for bridge in share.bridges:
+            assert found[bridge][-1].device == INBOUND
+        assert f"class replace dev {INBOUND} parent 1:ffff classid 1:{share.class_id:x} htb" in text
+        others = {s.bridge for s in plan.segments if s.host == share.host and not s.tenant}
+        others |= {i.name for i in plan.host_by_name[share.host].interfaces} - {"uplink"}
+        assert outbound_link(plan, share.host) == (OUTBOUND if others else "uplink")
+        for link in others:
+            assert {entry.device for entry in found[link]} == {OUTBOUND}
+            assert {entry.source for entry in found[link]} == set(plan.host_by_name[share.host].blocks)
+        assert f"dev {outbound_link(plan, share.host)} parent 1:ffff classid 1:{share.class_id:x} htb" in text
 
 
 def test_a_host_has_only_the_flows_of_its_own_segments() -> None:
