@@ -128,7 +128,8 @@ def rules(random: Random) -> str:
     text += ["chain listeners {", "type nat hook prerouting priority dstnat; policy accept;", *lines["listeners"], "}"]
     for name, (hook, priority) in priorities.items():
         text += [f"chain {name} {{", f"type filter hook {hook} priority {priority}; policy {policy[name]};"]
-        text += [*lines[name], "}"]
+        # A policy of drop alone would be unknown: while rules are swapped it lapses.
+        text += [*lines[name], *(["drop"] if policy[name] == "drop" or random.random() < 0.2 else []), "}"]
     return "\n".join([*text, "}"]) + "\n"
 
 

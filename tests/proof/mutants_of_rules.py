@@ -25,8 +25,10 @@ table inet other {
 	}
 }
 """
-ND = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n\t\tcounter name "deny_input"'
+ND = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n\t\tlimit rate 5/second burst 20 packets "
+ND += 'log prefix "idc-deny input "'
 REPLY = "ct state established ct direction reply ip daddr . ip saddr . meta l4proto . th sport @flows accept"
+ERROR = "icmp type destination-unreachable icmp code frag-needed accept"
 FRAG = 'iifname "uplink" ip saddr @hosts icmp type destination-unreachable icmp code frag-needed accept'
 
 RULES = (
@@ -57,8 +59,7 @@ RULES = (
            "passes", "forwards what no flow declares"),
     Mutant("every protocol", lambda c: c.insert("web-2", "forward", "ip saddr 10.64.0.2 ip daddr 10.64.32.2 accept"),
            "passes", "forwards what no flow declares"),
-    Mutant("forwarding is open", lambda c: c.swap("web-2", "hook forward priority filter; policy drop",
-                                                  "hook forward priority filter; policy accept"),
+    Mutant("forwarding is open", lambda c: c.open("web-2", "forward"),
            "passes", "forwards what no flow declares"),
     Mutant("a chain that is jumped to accepts", steps(
         lambda c: c.swap("web-1", "\tchain forward {", f"{MORE}\n\tchain forward {{"),
@@ -75,8 +76,7 @@ RULES = (
            "passes", "forwards what no flow declares"),
     Mutant("antispoof accepts a bridge", lambda c: c.insert("web-1", "antispoof", 'iifname "br-0a401000" accept'),
            "passes", "by a link where its source is not"),
-    Mutant("antispoof accepts all",
-           lambda c: c.swap("web-1", "priority raw; policy drop", "priority raw; policy accept"),
+    Mutant("antispoof accepts all", lambda c: c.open("web-1", "antispoof"),
            "passes", "by a link where its source is not"),
     Mutant("the Internet may be anybody",
            lambda c: c.swap("edge-1", "{ 0.0.0.0/8, 10.64.0.0/13, 127.0.0.0/8, 198.18.64.0/24,",
@@ -96,8 +96,32 @@ RULES = (
            "passes", "takes in what no host rule declares"),
     Mutant("neighbours from afar", lambda c: c.swap("edge-1", f"ip6 hoplimit 255 {ND}", ND),
            "passes", "takes in what no host rule declares"),
-    Mutant("a host sends anything", lambda c: c.swap("web-1", "hook output priority filter; policy drop",
-                                                     "hook output priority filter; policy accept"),
+    Mutant("a host sends anything", lambda c: c.open("web-1", "output"),
+           "passes", "sends what no host rule declares"),
+    Mutant("a host takes in anything", lambda c: c.open("web-1", "input"),
+           "passes", "takes in what no host rule declares"),
+    Mutant("a chain ends in accept", lambda c: c.end("web-1", "forward", "accept"),
+           "passes", "forwards what no flow declares"),
+    Mutant("administration by a bridge", steps(
+        lambda c: c.element("web-1", "host_in", '"br-0a401000" . 10.71.255.1/32 . tcp . 22'),
+        lambda c: c.element("web-1", "bound", '"br-0a401000" . 10.71.255.1/32')),
+           "passes", "takes in a declared packet by a link where its source is not"),
+    Mutant("administration leaves by the Internet's link", steps(
+        lambda c: c.swap("edge-1", '"uplink" . 10.71.255.1/32 . tcp . 22', '"internet" . 10.71.255.1/32 . tcp . 22'),
+        lambda c: c.routes.update({"edge-1": f"{c.routes['edge-1']}10.71.255.1/32 via 203.0.113.1 dev internet src"
+                                             " 10.71.255.2 proto 73\n"})),
+           "passes", "sends what no host rule declares"),
+    Mutant("an ICMP error in another's name",
+           lambda c: c.swap("web-1", f"ip saddr @own {ERROR}", ERROR),
+           "passes", "sends what no host rule declares"),
+    Mutant("an ICMP error in a container's name",
+           lambda c: c.swap("web-1", "elements = { 10.64.16.1,", "elements = { 10.64.16.1, 10.64.16.2,"),
+           "passes", "sends what no host rule declares"),
+    Mutant("an ICMPv6 error in another's name",
+           lambda c: c.swap("edge-1", "ip6 saddr @own6 icmpv6 type packet-too-big", "icmpv6 type packet-too-big"),
+           "passes", "sends what no host rule declares"),
+    Mutant("a neighbour in another's name",
+           lambda c: c.swap("edge-1", "ip6 saddr @own6 ip6 hoplimit 255", "ip6 hoplimit 255"),
            "passes", "sends what no host rule declares"),
     Mutant("a host may call by SSH", lambda c: c.insert("web-1", "output", "tcp dport 22 accept"),
            "passes", "sends what no host rule declares"),
@@ -153,6 +177,15 @@ PROMISES = (
 )  # fmt: skip
 
 UNKNOWN = (
+    *(Mutant(f"nothing but its policy ends {chain}", lambda c, chain=chain: c.end("web-1", chain),  # type: ignore[misc]
+             "unknown", "its policy lapses while") for chain in ("antispoof", "forward", "input", "output")),
+    Mutant("the last drop comes by rate", lambda c: c.end("web-1", "forward", "limit rate 5/second drop"),
+           "unknown", "its policy lapses while"),
+    Mutant("the last drop is for some", lambda c: c.end("web-1", "input", 'iifname "uplink" drop'),
+           "unknown", "its policy lapses while"),
+    Mutant("something stands behind the last drop", lambda c: c.swap(
+        "web-1", 'counter name "deny_output" drop', 'counter name "deny_output" drop\n\t\tcounter'),
+           "unknown", "its policy lapses while"),
     Mutant("an unknown match", lambda c: c.insert("web-1", "forward", "meta mark 1 accept"), "unknown", "meta mark"),
     Mutant("an unknown statement", lambda c: c.insert("web-1", "antispoof", "notrack"), "unknown", "notrack"),
     Mutant("packets sent past the rules", lambda c: c.insert("web-1", "forward", "queue num 1"), "unknown", "queue"),

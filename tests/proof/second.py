@@ -101,7 +101,7 @@ class Opinion:
         found = end
         for line in reversed(self.chains[chain]):
             words = line.replace("counter ", "")
-            target = re.search(r" (accept|drop|return|jump more|goto more)$", words)
+            target = re.search(r"(?:^| )(accept|drop|return|jump more|goto more)$", words)
             assert target, line
             condition = self.matches(words[: target.start()], packet)
             verdict = {"accept": z3.BoolVal(True), "drop": z3.BoolVal(False), "return": end}.get(target[1])

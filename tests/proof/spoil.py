@@ -36,6 +36,19 @@ class Centre:
         at = text.index("\n", text.index("policy", text.index(f"chain {chain} {{"))) + 1
         self.rules[host] = f"{text[:at]}\t\t{rule}\n{text[at:]}"
 
+    def end(self, host: str, chain: str, rule: str = "") -> None:
+        """Another last rule of a base chain; by default none, so that only its policy is left."""
+        begin = self.rules[host].index(f"chain {chain} {{")
+        lines = self.rules[host][begin : self.rules[host].index("\n\t}", begin)].splitlines()
+        assert lines[-1].endswith(" drop"), lines[-1]
+        self.swap(host, "\n".join(lines), "\n".join([*lines[:-1], *([f"\t\t{rule}"] if rule else [])]))
+
+    def open(self, host: str, chain: str) -> None:
+        """A base chain that accepts whatever none of its rules stops."""
+        self.end(host, chain)
+        at = self.rules[host].index("policy drop", self.rules[host].index(f"chain {chain} {{"))
+        self.rules[host] = f"{self.rules[host][:at]}policy accept{self.rules[host][at + len('policy drop') :]}"
+
     def element(self, host: str, name: str, element: str) -> None:
         """An element more in a set."""
         at = self.rules[host].index("elements = {\n", self.rules[host].index(f"set {name} {{")) + len("elements = {\n")

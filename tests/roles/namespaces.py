@@ -7,9 +7,9 @@ Internet's and a fabric's client sit behind the edge. Needs root. Everything has
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import socket
-import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -213,6 +213,20 @@ class Namespaces:
 
         return self.inside(name, work)
 
+    def send_frame(self, name: str, link: str, to: bytes, packet: bytes) -> None:
+        """Send a whole packet, of either family, to a link-layer address: past the sender's own routes and rules."""
+
+        def work() -> None:
+            with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as sender:
+                sender.sendto(packet, (link, 0x0800 if packet[0] >> 4 == 4 else 0x86DD, 0, 0, to))
+
+        self.inside(name, work)
+
+    def hardware(self, name: str, link: str) -> bytes:
+        """The link-layer address of a link."""
+        shown = json.loads(self.run(name, "ip", "-j", "link", "show", "dev", link))
+        return bytes.fromhex(shown[0]["address"].replace(":", ""))
+
     def send_raw(self, name: str, packet: bytes) -> None:
         """Send a whole IPv4 packet, routed by its destination. The sender's own rules may refuse it."""
 
@@ -235,40 +249,6 @@ def arrives(sniffer: socket.socket, marker: bytes) -> bool:
                 return True
     except TimeoutError:
         return False
-
-
-def ipv4(source: str, destination: str, protocol: int, payload: bytes) -> bytes:
-    """An IPv4 packet."""
-    head = struct.pack(
-        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0x1D0C, 0, 64, protocol, 0,
-        IPv4Address(source).packed, IPv4Address(destination).packed,
-    )  # fmt: skip
-    return head[:10] + _checksum(head) + head[12:] + payload
-
-
-def udp(source: str, sport: int, destination: str, dport: int, payload: bytes) -> bytes:
-    """A UDP packet without a checksum."""
-    return ipv4(source, destination, 17, struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload)
-
-
-def tcp(source: str, sport: int, destination: str, dport: int, payload: bytes = b"", flags: int = 0x02) -> bytes:
-    """A TCP packet, by default a SYN; its payload marks it."""
-    segment = struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 0x50, flags, 1024, 0, 0) + payload
-    pseudo = IPv4Address(source).packed + IPv4Address(destination).packed + struct.pack("!BBH", 0, 6, len(segment))
-    return ipv4(source, destination, 6, segment[:16] + _checksum(pseudo + segment) + segment[18:])
-
-
-def icmp_error(source: str, destination: str, code: int, cause: bytes) -> bytes:
-    """An ICMP destination-unreachable that quotes a packet (with whatever it carries)."""
-    body = struct.pack("!BBHI", 3, code, 0, 1400 if code == 4 else 0) + cause
-    return ipv4(source, destination, 1, body[:2] + _checksum(body) + body[4:])
-
-
-def _checksum(data: bytes) -> bytes:
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total & 0xFFFF) + (total >> 16)
-    return struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF)
 
 
 def _remove_stale() -> None:

@@ -6,21 +6,35 @@ A denial is believed only beside its mutation: the one change of the rules with 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from idc.render import firewall
-from tests.roles.namespaces import PATIENCE, Namespaces, arrives, icmp_error, tcp, udp
+from tests.roles.mutations import (
+    ANSWER,
+    BOUND_OFF,
+    EDGE,
+    MARK,
+    OPEN_ALL,
+    OPEN_INPUT,
+    PARKS_BLOG,
+    PARKS_WWW,
+    TAX_DATA,
+    TAX_FILE,
+    TAX_WWW,
+    Mutation,
+    before,
+    both,
+    exchange,
+    instead,
+    load,
+)
+from tests.roles.namespaces import PATIENCE, Namespaces, arrives
+from tests.roles.packets import icmp_error, tcp, udp
 from tests.unit.render.small_plan import PLAN
 
 pytestmark = pytest.mark.live
-
-EDGE, TAX_WWW, TAX_FILE, TAX_DATA = "10.64.0.2", "10.64.16.2", "10.64.16.18", "10.64.16.34"
-PARKS_WWW, PARKS_BLOG = "10.64.16.50", "10.64.32.2"
-MARK = b"idc-was-here"
-ORIGINAL = "ct direction original ip saddr . ip daddr . meta l4proto . th dport @flows accept"
-Mutation = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
@@ -37,43 +51,6 @@ def centre() -> Iterator[Namespaces]:
 def sealed(centre: Namespaces) -> None:
     """Every test starts from the rendered rules."""
     load(centre)
-
-
-def load(centre: Namespaces, mutation: Mutation = lambda text: text) -> None:
-    for host in PLAN.hosts:
-        centre.load(host.name, mutation(firewall(PLAN, host.name)))
-
-
-def instead(old: str, new: str) -> Mutation:
-    """Replace text wherever a host's rules have it; at least one host must."""
-    assert any(old in firewall(PLAN, host.name) for host in PLAN.hosts), f"no rule says {old!r}"
-    return lambda text: text.replace(old, new)
-
-
-def before(chain: str, rule: str) -> Mutation:
-    """Insert a rule right after the chain's policy."""
-    return lambda text: "\n".join(
-        line + (f"\n\t\t{rule}" if line.strip().startswith(f"type filter hook {chain} ") else "")
-        for line in text.splitlines()
-    )
-
-
-def exchange(
-    centre: Namespaces, source: str, listener: str, address: str, port: int, listen: int = 0, patience: float = 4
-) -> str:
-    """Connect and greet; the client's address as the server saw it, or "" when nothing passed within the patience."""
-    with centre.listening(listener, listen or port) as server:
-        client = centre.connect(source, address, port, patience)
-        if client is None:
-            return ""
-        with client:
-            connection, peer = server.accept()
-            with connection:
-                client.sendall(MARK)
-                assert connection.recv(64) == MARK
-                connection.sendall(MARK)
-                assert client.recv(64) == MARK
-            return str(peer[0]).removeprefix("::ffff:")
 
 
 # -- what is declared passes --------------------------------------------------------------------------------------
@@ -113,28 +90,6 @@ def test_a_listener_is_reached_from_its_own_side(
 
 # -- nothing else does ---------------------------------------------------------------------------------------------
 
-FLOW = "\t\telements = {\n\t\t\t10.64."
-
-
-def open_flow(element: str) -> Mutation:
-    """A mutation that adds a flow to every host's set."""
-    return instead(FLOW, f"\t\telements = {{\n\t\t\t{element},\n\t\t\t10.64.")
-
-
-OPEN_ALL = before("forward", "accept")
-OPEN_INPUT = before("input", "accept")
-ANSWER = before("output", "accept")
-
-
-def both(*mutations: Mutation) -> Mutation:
-    def apply(text: str) -> str:
-        for mutation in mutations:
-            text = mutation(text)
-        return text
-
-    return apply
-
-
 DENIED: list[tuple[str, str, str, str, int, int, Mutation]] = [
     # name, source, listener, address, port, listening port, the change that lets it through
     ("another tenant, same host", "parks-www-web-a", "tax-file-data-a", TAX_DATA, 5432, 5432, OPEN_ALL),
@@ -173,8 +128,6 @@ def test_nothing_undeclared_passes_and_the_test_would_see_it(
     load(centre, mutation)
     assert exchange(centre, source, listener, address, port, listen), "the mutated rules should let it through"
 
-
-BOUND_OFF = both(before("prerouting", "accept"), before("forward", "accept"))
 
 SPOOFED: list[tuple[str, str, str, str, bytes]] = [
     # name, sender, observer, observer's link, packet
@@ -310,16 +263,3 @@ def test_closed_lets_nothing_in_or_out(centre: Namespaces) -> None:
     assert exchange(centre, "web-1", "web-1", "127.0.0.1", 7777), "lo stays open"
     load(centre)
     assert exchange(centre, "edge-a", "tax-www-web-a", TAX_WWW, 8080)
-
-
-def test_rules_are_swapped_without_a_gap(centre: Namespaces) -> None:
-    """A connection that is allowed before and after notices nothing of fifty reloads."""
-    with centre.listening("tax-www-web-a", 8080) as server:
-        client = centre.connect("edge-a", TAX_WWW, 8080)
-        assert client is not None
-        with client, server.accept()[0] as connection:
-            connection.settimeout(0.15)  # less than TCP's first retransmission: a lost packet would be seen
-            for _ in range(50):
-                centre.run("web-1", "nft", "-f", "-", input=firewall(PLAN, "web-1"))
-                client.sendall(MARK)
-                assert connection.recv(64) == MARK

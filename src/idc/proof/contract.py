@@ -26,6 +26,7 @@ _PEOPLE = {"internet": HostInterface.INTERNET, "fabric": HostInterface.FABRIC}
 _FRAG_NEEDED = 3 << 8 | 4  # ICMP type and code
 _NEIGHBOURS: Interval = (135 << 8, (136 << 8) + 255)  # neighbour solicitation and advertisement
 _TOO_BIG: Interval = (2 << 8, (2 << 8) + 255)
+_ON_LINK: tuple[Interval, ...] = ((0, 0), (0xFE80 << 112, (0xFEBF << 112) + (1 << 112) - 1))  # :: and fe80::/10
 _FORWARD = (Field.SADDR, Field.DADDR, Field.PROTO, Field.DPORT, Field.CT)
 _BACK = (Field.DADDR, Field.SADDR, Field.PROTO, Field.SPORT, Field.CT)
 
@@ -163,15 +164,16 @@ class _Maker:
         back = Boxes.table(family, _BACK, low, high)
         homes, certain = self._homes()
         entries = tuple(self._entries())
-        taken, by_link, sent, promised_in, promised_out = self._own()
+        comes, goes = self._linked(homes, Field.IIF, Field.SADDR), self._linked(homes, Field.OIF, Field.DADDR)
+        taken, by_link, sent, promised_in, promised_out = self._own(goes)
         errors = [self._error(Field.SADDR)] if family == 4 else []
         return Contract(
             family=family,
             there=there,
             back=back,
             rows=rows,
-            homes=self._linked(homes, Field.IIF, Field.SADDR),
-            outs=self._linked(homes, Field.OIF, Field.DADDR),
+            homes=comes,
+            outs=goes,
             certain=self._linked(certain, Field.IIF, Field.SADDR),
             certain_outs=self._linked(certain, Field.OIF, Field.DADDR),
             entries=entries,
@@ -314,8 +316,11 @@ class _Maker:
         boxes = Boxes.table(4, (address,), others[:, [0]], others[:, [1]]).limited(Field.IIF, (uplink, uplink))
         return boxes.limited(Field.PROTO, (ICMP, ICMP)).limited(Field.SPORT, (_FRAG_NEEDED, _FRAG_NEEDED))
 
-    def _own(self) -> tuple[Boxes, Boxes, Boxes, Boxes, Boxes]:
-        """What the host takes in (by the links of its sources, by named links) and sends; what of it must pass."""
+    def _own(self, goes: Boxes) -> tuple[Boxes, Boxes, Boxes, Boxes, Boxes]:
+        """What the host takes in (by the links of its sources, by named links) and sends; what of it must pass.
+
+        ``goes``: by which link a destination is reached. What the host says, it says as itself.
+        """
         loop = self.number["lo"]
         by_link, sent = [Boxes.of(self.family, {Field.IIF: loop})], [Boxes.of(self.family, {Field.OIF: loop})]
         if self.family == 6:
@@ -324,7 +329,9 @@ class _Maker:
             return none, Boxes.union(6, [*by_link, *more[0]]), Boxes.union(6, [*sent, *more[1]]), none, none
         own = int(self.host.address)
         by_link.append(self._error(Field.SADDR))
-        sent.append(Boxes.of(4, {Field.PROTO: ICMP, Field.SPORT: _FRAG_NEEDED}))
+        itself = self._itself()
+        sent += [Boxes.of(4, {Field.SADDR: a, Field.PROTO: ICMP, Field.SPORT: _FRAG_NEEDED}) for a in itself]
+        calls: list[Boxes] = []  # what it sends by its rules
         taken: list[Boxes] = []
         must_in: list[Boxes] = []
         must_out: list[Boxes] = []
@@ -336,10 +343,11 @@ class _Maker:
                 begins, answers = (them_in, them_out) if rule.direction == "in" else (them_out, them_in)
                 begins = begins.limited(Field.DPORT, (rule.port, rule.port))
                 answers = answers.limited(Field.SPORT, (rule.port, rule.port)).limited(Field.CT, (REPLY, REPLY))
-                (taken if rule.direction == "in" else sent).append(begins.limited(Field.CT, ORIGINAL))
-                (sent if rule.direction == "in" else taken).append(answers)
+                (taken if rule.direction == "in" else calls).append(begins.limited(Field.CT, ORIGINAL))
+                (calls if rule.direction == "in" else taken).append(answers)
                 (must_in if rule.direction == "in" else must_out).append(begins.limited(Field.CT, OPEN))
                 (must_out if rule.direction == "in" else must_in).append(answers)
+        sent.append(Boxes.union(4, calls).intersect(goes))
         both = [Boxes.union(4, parts) for parts in (taken, by_link, sent, must_in, must_out)]
         return both[0], both[1], both[2], both[3], both[4]
 
@@ -347,11 +355,23 @@ class _Maker:
         """What IPv6 needs on a link to work at all (RFC 4861), and the error of path MTU discovery."""
         names = [i.name for i in self.host.interfaces if i.address6]
         names += [s.bridge for s in self.contracts.segments.get(self.host.name, ()) if s.subnet6]
+        own6 = self._itself()
         taken: list[Boxes] = []
         sent: list[Boxes] = []
         for link in (self.number[name] for name in names if name in self.number):
             neighbour: dict[Field, int | Interval] = {Field.PROTO: ICMPV6, Field.SPORT: _NEIGHBOURS, Field.HOPS: 255}
             taken.append(Boxes.of(6, {**neighbour, Field.IIF: link}))
-            sent.append(Boxes.of(6, {**neighbour, Field.OIF: link}))
-            sent.append(Boxes.of(6, {Field.OIF: link, Field.PROTO: ICMPV6, Field.SPORT: _TOO_BIG}))
+            sent += [Boxes.of(6, {**neighbour, Field.OIF: link, Field.SADDR: own}) for own in (*_ON_LINK, *own6)]
+            too_big: dict[Field, int | Interval] = {Field.OIF: link, Field.PROTO: ICMPV6, Field.SPORT: _TOO_BIG}
+            sent += [Boxes.of(6, {**too_big, Field.SADDR: own}) for own in own6]
         return taken, sent
+
+    def _itself(self) -> list[Interval]:
+        """The host's own addresses of the family, on its links and as gateway of its segments."""
+        own = self.contracts.segments.get(self.host.name, ())
+        if self.family == 4:
+            found = [int(i.address.ip) for i in self.host.interfaces] + [int(s.gateway) for s in own]
+        else:
+            found = [int(i.address6.ip) for i in self.host.interfaces if i.address6]
+            found += [int(s.gateway6) for s in own if s.gateway6]
+        return joined((address, address) for address in found)

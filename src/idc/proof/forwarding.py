@@ -77,6 +77,12 @@ class Rule:
     sometimes: Literal["", "rate", "count"] = ""
     unknown: str = ""  # why it is not understood
 
+    @property
+    def drops_all(self) -> bool:
+        """Whether no packet gets past it."""
+        plain = not self.matches and not self.sometimes and not self.unknown
+        return plain and self.verdict is not None and self.verdict.kind == "drop"
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -88,6 +94,12 @@ class Chain:
     kind: Literal["filter", "nat"] = "filter"
     priority: int = 0
     accepts: bool = True  # the policy
+
+    @cached_property
+    def closes(self) -> bool:
+        """Whether its last rule drops whatever is left. A policy alone does not hold at every moment (limits)."""
+        last = self.rules[-1] if self.rules else None
+        return last is not None and last.drops_all
 
     @cached_property
     def decides(self) -> tuple[Rule, ...]:

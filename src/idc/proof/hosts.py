@@ -74,7 +74,7 @@ class HostProof:
         """All that the rules of a hook may accept, without what is declared. Too much, never too little."""
         family = self.family
         chains = [pair for pair in self.host.at(hook, family) if pair[1].kind == "filter"]
-        closed = next((pair for pair in chains if not pair[1].accepts), None)
+        closed = next((pair for pair in chains if pair[1].closes or not pair[1].accepts), None)
         if closed is None:  # nothing drops by itself: then what comes by any way in to any way out
             found = self._open(hook)
             found = [self._less(box, declared) for box in found]
@@ -98,7 +98,7 @@ class HostProof:
         """(link, source) of what the rules before routing may let in; too much where they look at more than that."""
         family = self.family
         chains = [pair for pair in self.host.at("prerouting", family) if pair[1].kind == "filter"]
-        closed = next((pair for pair in chains if not pair[1].accepts), None)
+        closed = next((pair for pair in chains if pair[1].closes or not pair[1].accepts), None)
         links = (0, len(self.host.links) - 1)
         if closed is None:
             return Boxes.of(family, {Field.IIF: links})

@@ -27,6 +27,10 @@ def unmodelled(host: str, tables: tuple[Table, ...]) -> Iterator[NotUnderstood]:
                         yield NotUnderstood(where, f"a jump that depends on a rate or a count: {rule.text}")
             if chain.hook is None:
                 continue
+            if chain.kind == "filter" and not chain.accepts and not chain.closes:
+                yield NotUnderstood(
+                    where, "it does not end in a drop of its own, and its policy lapses while rules are swapped"
+                )
             if chain.kind == "nat" and chain.hook != "prerouting" and chain.rules:
                 yield NotUnderstood(where, f"translation in {chain.hook}")
             if chain.kind == "filter" and chain.hook == "prerouting":

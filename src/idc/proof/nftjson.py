@@ -109,7 +109,9 @@ def _statement(entry: Mapping[str, Any]) -> str:
     if kind == "set" and body["op"] == "add" and len(body.get("stmt", ())) == 1:
         count = body["stmt"][0]["ct count"]
         if count.get("inv"):
-            return f"add {body['set']} {{ {_left(body['elem'])} ct count over {int(count['val'])} }}"
+            counted, mask = body["elem"].get("&", (body["elem"], ""))
+            masked = f" & {_value(mask)}" if mask else ""
+            return f"add {body['set']} {{ {_left(counted)}{masked} ct count over {int(count['val'])} }}"
     raise StrangeError(json.dumps(entry, sort_keys=True))
 
 

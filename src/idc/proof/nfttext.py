@@ -128,11 +128,14 @@ class _RuleReader:
         self.verdict = Verdict("dnat", address=low, port=int(port))
 
     def _add(self, words: Words) -> None:
-        """``add @sources { ip saddr ct count over 4096 }``: matches when a source has too many connections."""
+        """``add @sources6 { ip6 saddr & ffff:: ct count over 9 }``: matches when a source has too many connections."""
         words.expect("add")
         name = words.take()
         words.expect("{")
         keys = self._selectors(words)
+        if words.peek() == "&":  # counted by network
+            words.expect("&")
+            values([selector(key) for key in keys], [[words.take()]], self.names)
         words.expect("ct", "count", "over")
         int(words.take())
         words.expect("}")

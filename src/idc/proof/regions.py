@@ -62,7 +62,13 @@ class Regions:
             verdict = rule.verdict
             if not rest:
                 break
-            if verdict is None or not (boxes := self.of(rule, family)):
+            if verdict is None:
+                continue
+            if rule.drops_all:
+                dropped.append((rest, rule))
+                rest = Boxes.none(family)
+                break
+            if not (boxes := self.of(rule, family)):
                 continue
             if rule.sometimes:
                 if verdict.kind == "accept" and mode == "may":

@@ -6,7 +6,7 @@ the addresses that belong behind it; every packet is filtered on both of its hos
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
 
@@ -16,7 +16,9 @@ from idc.render.boxes import Box, collapse, disjoint
 from idc.render.env import render
 
 TEMPLATE = "nftables/host.nft.j2"
-CONNECTIONS = 4096  # that one source may have open at a time; the edge's own are not counted
+# That one source may have open at a time. An edge's are not counted anywhere: they are those of all its clients, and
+# one tenant's would else use up what the others need.
+CONNECTIONS = 4096
 
 # Sources that no outside network may carry, whatever it is connected to: this network, loopback, multicast, reserved.
 NEVER_A_SOURCE = tuple(IPv4Network(net) for net in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"))
@@ -63,6 +65,7 @@ def firewall(plan: Plan, host: str, *, flows: Sequence[Flow] | None = None, clos
     open_flows = () if closed else tuple(plan.flows if flows is None else flows)
     with_ipv6 = [segment.bridge for segment in segments if segment.subnet6]
     with_ipv6 += [interface.name for interface in machine.interfaces if interface.address6 and not closed]
+    rules = _host_rules(plan, machine, segments)
     return render(
         TEMPLATE,
         host=machine,
@@ -70,16 +73,18 @@ def firewall(plan: Plan, host: str, *, flows: Sequence[Flow] | None = None, clos
         closed=closed,
         forwarding=[] if closed else ["ipv4", *(["ipv6"] if with_ipv6 else [])],
         uplink=machine.uplink_interface.name,
-        bound=_bound(plan, machine, segments, open_flows),
+        bound=_bound(plan, machine, segments, open_flows, rules),
         bound6=[(segment.bridge, segment.subnet6) for segment in segments if segment.subnet6],
         outside=[] if closed else _outside(plan, machine),
         with_ipv6=with_ipv6,
         hosts=sorted(other.address for other in plan.hosts if other.name != host),
         flows=flow_boxes(host, open_flows),
-        host_in=_host_rules(plan, host, "in"),
-        host_out=_host_rules(plan, host, "out"),
+        own=sorted({*(i.address.ip for i in machine.interfaces), *(segment.gateway for segment in segments)}),
+        own6=sorted(_own6(machine, segments)) if with_ipv6 else [],
+        host_in=_disjoint(rules, "in"),
+        host_out=_disjoint(rules, "out"),
         entries=entries,
-        unlimited=sorted({plan.segment_by_name[entry.listener.segment].subnet for entry in entries}),
+        unlimited=sorted({plan.segment_by_name[listener.segment].subnet for listener in plan.listeners}),
         connections=CONNECTIONS,
         classes=[] if closed else _classes(plan, host),
     )
@@ -107,14 +112,16 @@ def flow_boxes(host: str, flows: Iterable[Flow]) -> list[Box]:
     return disjoint(boxes)
 
 
-def _bound(plan: Plan, host: Host, segments: Iterable[Segment], flows: Iterable[Flow]) -> list[tuple[str, IPv4Network]]:
+def _bound(
+    plan: Plan, host: Host, segments: Iterable[Segment], flows: Iterable[Flow], rules: Iterable[_HostRule]
+) -> list[tuple[str, IPv4Network]]:
     """Which source addresses may come in on which interface.
 
     On a bridge its own subnet; on the uplink the other hosts', and those outside with whom this host talks by it.
     """
     uplink = [IPv4Network(other.address) for other in plan.hosts if other.name != host.name]
     uplink += [block for other in plan.hosts if other.name != host.name for block in other.blocks]
-    uplink += [network for rule in plan.host_rules if rule.host == host.name for network in rule.networks]
+    uplink += [rule.network for rule in rules if rule.link == host.uplink_interface.name]
     for flow in flows:
         if flow.source.host == host.name and flow.destination.via not in ("", host.name):
             uplink += flow.destination.networks
@@ -171,16 +178,62 @@ def listener_interface(host: Host, listener: Listener) -> Interface:
     return next(interface for interface in host.interfaces if interface.role.value == listener.visibility.value)
 
 
-def _host_rules(plan: Plan, host: str, direction: str) -> list[tuple[IPv4Network, str, int]]:
-    """(other side, protocol, port) of what the host itself accepts or sends, disjoint and sorted."""
-    everything = IPv4Network("0.0.0.0/0")
-    boxes = [
-        Box(everything, network, rule.protocol, rule.port)
-        for rule in plan.host_rules
-        if rule.host == host and rule.direction == direction
+@dataclass(frozen=True)
+class _HostRule:
+    """What a host itself accepts or sends, with the link by which the other side is reached."""
+
+    direction: str
+    link: str
+    network: IPv4Network  # the other side
+    protocol: str
+    port: int
+
+
+def _host_rules(plan: Plan, host: Host, segments: Sequence[Segment]) -> list[_HostRule]:
+    """The host's own rules, each with every link that it may be met by: never by a link where the other side is not."""
+    own = [rule for rule in plan.host_rules if rule.host == host.name]
+    via: dict[tuple[IPv4Network, ...], str] = {}  # by which host those outside the fabric are reached
+    if any(not network.subnet_of(plan.prefix) for rule in own for network in rule.networks):
+        via = {
+            there.networks: there.via
+            for flow in plan.flows
+            for there, here in ((flow.source, flow.destination), (flow.destination, flow.source))
+            if there.host is None and here.host == host.name and not here.segment
+        }
+    return [
+        _HostRule(rule.direction, link, network, rule.protocol, rule.port)
+        for rule in own
         for network in rule.networks
+        for link in _links(host, segments, network, here=via.get(rule.networks) == host.name)
     ]
-    return [(box.destination, box.protocol, box.port) for box in disjoint(boxes)]
+
+
+def _links(host: Host, segments: Sequence[Segment], network: IPv4Network, *, here: bool) -> Iterator[str]:
+    """The links behind which addresses are: bridges, the uplink, or with ``here`` those to the outside."""
+    yield from (segment.bridge for segment in segments if segment.subnet.overlaps(network))
+    if any(network.subnet_of(block) for block in host.blocks):
+        return
+    if not here:
+        yield host.uplink_interface.name
+    else:
+        outer = [i for i in host.interfaces if i.role is not HostInterface.UPLINK]
+        near = [i for i in outer if network.overlaps(i.address.network)]
+        yield from (interface.name for interface in near or outer)
+
+
+def _disjoint(rules: Iterable[_HostRule], direction: str) -> list[tuple[str, IPv4Network, str, int]]:
+    """(link, other side, protocol, port) of one direction, disjoint and sorted."""
+    everything = IPv4Network("0.0.0.0/0")
+    boxes: dict[str, list[Box]] = {}
+    for rule in rules:
+        if rule.direction == direction:
+            boxes.setdefault(rule.link, []).append(Box(everything, rule.network, rule.protocol, rule.port))
+    return [(link, box.destination, box.protocol, box.port) for link in sorted(boxes) for box in disjoint(boxes[link])]
+
+
+def _own6(host: Host, segments: Iterable[Segment]) -> set[IPv6Address]:
+    found = {interface.address6.ip for interface in host.interfaces if interface.address6}
+    return found | {segment.gateway6 for segment in segments if segment.gateway6}
 
 
 def _classes(plan: Plan, host: str) -> list[tuple[IPv4Network, str]]:

@@ -38,7 +38,7 @@ def test_the_rules_in_the_kernel_are_the_plans(snapshot: Snapshot, plan: Plan, c
 
 @control("8.1.3.2 a")
 def test_whatever_no_rule_accepts_is_dropped(snapshot: Snapshot, checks: Checks) -> None:
-    """Our chains are hooked where packets pass, with policy drop, before anybody else's."""
+    """Our chains are hooked where packets pass, with policy drop, and each ends in a drop of its own."""
     table = snapshot.rules.value.tables.get(OURS)
     checks.that(table is not None, f"table {OURS}", "is missing")
     for name in HOOKED_AND_DROPPING:
@@ -48,6 +48,9 @@ def test_whatever_no_rule_accepts_is_dropped(snapshot: Snapshot, checks: Checks)
             definition = json.loads(chain.definition)
             checks.equal(f"chain {name}", "its policy", definition.get("policy"), "drop")
             checks.that(definition.get("hook"), f"chain {name}", "is not hooked")
+            last = json.loads(chain.rules[-1])["expr"] if chain.rules else []
+            drops = [statement for statement in last if "counter" not in statement] == [{"drop": None}]
+            checks.that(drops, f"chain {name}", "does not end in a drop: its policy lapses while rules are swapped")
 
 
 @control("8.1.3.2 d")

@@ -46,6 +46,7 @@ CONTAINERS = tuple(
 )
 PLAN = replace(BARE, stacks=STACKS, containers=CONTAINERS)
 DROP = '{"name":"%s","type":"filter","hook":"%s","prio":0,"policy":"drop"}'
+LAST = '{"expr":[{"counter":"denied"},{"drop":null}]}'
 RULE = '{"expr":[{"match":{"right":{"payload":{"field":"saddr"}}}},{"accept":null}]}'
 
 
@@ -56,7 +57,7 @@ def digest(text: str) -> str:
 def rules() -> Ruleset:
     """Our table with its four dropping chains."""
     hooks = {"antispoof": "prerouting", "forward": "forward", "input": "input", "output": "output"}
-    chains = {name: Chain(DROP % (name, hook), (RULE,)) for name, hook in hooks.items()}
+    chains = {name: Chain(DROP % (name, hook), (RULE, LAST)) for name, hook in hooks.items()}
     return Ruleset({"inet idc": Table(chains, {}, frozenset())})
 
 

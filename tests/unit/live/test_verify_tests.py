@@ -64,6 +64,7 @@ STRAY = replace(good.container(good.PLAN, good.PLAN.containers[0]), name="stray"
 NETWORK = NetworkState("x", "bridge", internal=False, ipv6=False, subnets=(), options={}, labels={}, containers=())
 RELATED = '{"expr":[{"match":{"left":{"ct":{"key":"state"}},"right":["established","related"]}},{"accept":null}]}'
 BLANKET = '{"expr":[{"match":{"left":{"ct":{"key":"state"}},"right":"established"}},{"accept":null}]}'
+RULE_THAT_DROPS = good.RULE.replace("accept", "drop")
 ACCEPT = '{"expr":[{"accept":null}]}'
 OPEN = '{"name":"forward","type":"filter","hook":"forward","prio":0,"policy":"accept"}'
 LEGACY = "*nat\n-A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 10.0.0.1\n"
@@ -187,7 +188,11 @@ SPOILED: dict[str, dict[str, Spoil]] = {
         "our table flushed": parts(rules=Ruleset({})),
         "a table more": parts(rules=lambda r: Ruleset({**r.tables, "netdev x": Table({}, {}, frozenset())})),
     },
-    "whatever_no_rule_accepts_is_dropped": {"policy accept": chain("forward", definition=OPEN)},
+    "whatever_no_rule_accepts_is_dropped": {
+        "policy accept": chain("forward", definition=OPEN),
+        "a rule behind the last drop": chain("input", ACCEPT),
+        "a last drop for some": chain("output", RULE_THAT_DROPS),
+    },
     "no_reply_passes_without_its_flow": {
         "related accepted": chain("forward", RELATED),
         "a blanket established": chain("forward", BLANKET),
