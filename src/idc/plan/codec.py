@@ -29,6 +29,8 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 Coder = Callable[[Any], Any]
 
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
 _ENCODERS: dict[type, Coder] = {}
 _DECODERS: dict[Any, Coder] = {}
 
@@ -66,9 +68,21 @@ def _build_encoder(kind: type) -> Coder:
 
 def dumps(value: object, *, indent: int | None = None) -> str:
     """Stable JSON text of a plan, or of any value made of its types: keys sorted, one line unless ``indent``."""
-    separators = (",", ":") if indent is None else (",", ": ")
     with without_collector():
-        return json.dumps(encode(value), sort_keys=True, ensure_ascii=False, indent=indent, separators=separators)
+        if indent is None:
+            return json.dumps(encode(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return _indented(encode(value), " " * indent, "\n")
+
+
+def _indented(value: Any, step: str, newline: str) -> str:
+    """As ``json.dumps`` with ``indent``, for which the standard library has no fast encoder (bench/plan.py)."""
+    if not isinstance(value, (dict, list)) or not value:
+        return _quoted(value)
+    inner = newline + step
+    if isinstance(value, list):
+        return f"[{inner}{f',{inner}'.join([_indented(item, step, inner) for item in value])}{newline}]"
+    items = [f"{_quoted(key)}: {_indented(value[key], step, inner)}" for key in sorted(value)]
+    return f"{{{inner}{f',{inner}'.join(items)}{newline}}}"
 
 
 def digest(value: object) -> str:

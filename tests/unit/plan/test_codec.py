@@ -74,3 +74,11 @@ def test_any_other_text_is_an_engine_error(text: str) -> None:
 def test_what_has_no_place_in_a_plan_is_refused() -> None:
     with pytest.raises(TypeError, match="object"):
         codec.dumps({"x": object()})
+
+
+def test_indented_text_is_what_the_standard_library_writes() -> None:
+    plain = codec.encode(build.plan(build.declare(build.tenant("tax", build.site(), build.app())))[0])
+    awkward = {"b": [], "a": {}, "é": ["\u2028", 'say "x"\n', None, True, 1.5, -3], "c": {"d": [[1], {"e": ""}]}}
+    for value in (plain, awkward):
+        expected = json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1)
+        assert codec.dumps(value, indent=1) == expected

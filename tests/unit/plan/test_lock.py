@@ -367,3 +367,33 @@ def test_a_host_that_has_gone_keeps_its_number(lock: Lock) -> None:
 def test_locks_compare_by_content() -> None:
     assert Lock(serial=3).after(Lock(serial=3)) == Lock(serial=3)
     assert replace(Lock(), tenants={}).after(Lock(serial=7)).serial == 7
+
+
+@pytest.mark.parametrize("number", [2, 40])  # below and above the number from which the disk is synced as a whole
+def test_what_stands_is_on_the_disk_before_the_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Contents and their names before the platform's file, that one before any tenant's, everything at the end."""
+    quota = {"cpus": 0.1, "memory": "128MiB", "bandwidth": "100kbit/s"}
+    _, lock = build.plan(build.declare(*(build.tenant(f"t{n:02}", quota=quota) for n in range(number))))
+    steps: list[str] = []
+    rename, flush = Path.replace, os.fsync
+
+    def replace(path: Path, target: Path) -> Path:
+        steps.append(f"rename {target.name}")
+        return rename(path, target)
+
+    def fsync(descriptor: int) -> None:
+        steps.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        flush(descriptor)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "sync", lambda: steps.append("sync all"))
+    lock.write(tmp_path / "locks")
+    first = steps.index("rename platform.yaml")
+    contents = ["sync .platform.yaml.new", *(f"sync .t{n:02}.yaml.new" for n in range(number))]
+    assert steps[:first] == ([*contents, "sync locks", "sync tenants"] if number == 2 else ["sync all"])
+    assert steps[first + 1] == "sync locks"
+    assert steps[first + 2 : -2] == [f"rename t{n:02}.yaml" for n in range(number)]
+    assert steps[-2:] == ["sync locks", "sync tenants"]
