@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from idc.model.checks.scope import Scope
@@ -14,6 +15,7 @@ from idc.model.units import format_bandwidth, format_bytes, format_duration
 # Names that the platform's own networks and stacks carry.
 RESERVED: Final = frozenset({"idc", "lab", "platform", "edge", "internet", "fabric", "uplink"})
 _OUTSIDERS: Final = frozenset({Audience.CITIZEN, Audience.BUSINESS})
+_SIZES: Final = {"cpus": "cpus", "memory": "memory", "disk": "disk", "bandwidth": "uplink"}  # of a quota: of a host
 _KIND_KEYS: Final = {"image": SiteKind.APP, "database": SiteKind.APP, "content": SiteKind.STATIC}
 
 
@@ -22,6 +24,7 @@ def run(scope: Scope) -> None:
     names: dict[str, tuple[str, int, int]] = {}  # host name -> file, site, index
     joined: dict[str, tuple[str, int]] = {}  # tenant-site as containers are named -> file, site
     hosts = [host for host in scope.centre.hosts.values() if Zone.WEB in host.zones] if scope.centre else []
+    sizes = {key: sorted((getattr(host, of) for host in hosts), reverse=True) for key, of in _SIZES.items()}
     for stem, tenant in scope.tenants.items():
         file = f"tenants/{stem}.yaml"
         _identity(scope, file, stem, tenant)
@@ -40,7 +43,7 @@ def run(scope: Scope) -> None:
                 scope.add(file, ("sites", index, "name"), message, hint)
         _backup(scope, file, tenant)
         if scope.centre is not None and scope.centre.hosts:
-            _quota(scope, file, tenant, hosts)
+            _quota(scope, file, tenant, hosts, sizes)
 
 
 def _identity(scope: Scope, file: str, stem: str, tenant: TenantSpec) -> None:
@@ -112,7 +115,9 @@ def _backup(scope: Scope, file: str, tenant: TenantSpec) -> None:
         scope.add(file, ("backup", "keep"), message, f"`keep` of {format_duration(backup.rpo)} or more")
 
 
-def _quota(scope: Scope, file: str, tenant: TenantSpec, hosts: list[HostSpec]) -> None:
+def _quota(
+    scope: Scope, file: str, tenant: TenantSpec, hosts: list[HostSpec], sizes: Mapping[str, list[float]]
+) -> None:
     """A site stands on one host, so n sites never get more than the n largest hosts have. The plan checks the rest."""
     if not hosts and tenant.sites:
         message = "the tenant has sites, but no host offers the zone `web`"
@@ -121,10 +126,9 @@ def _quota(scope: Scope, file: str, tenant: TenantSpec, hosts: list[HostSpec]) -
     if any(site.database for site in tenant.sites) and not any(Zone.DATA in host.zones for host in hosts):
         message = "a site has a database, but no host offers the zones `web` and `data` together"
         scope.add(file, ("sites",), message, "add `data` to the zones of a web host in centre.yaml", key=True)
-    for key in ("cpus", "memory", "disk", "bandwidth"):
+    for key, of_hosts in sizes.items():
         asked: float = getattr(tenant.quota, key)
-        sizes = sorted((getattr(host, "uplink" if key == "bandwidth" else key) for host in hosts), reverse=True)
-        largest = sum(sizes[: len(tenant.sites)])
+        largest = sum(of_hosts[: len(tenant.sites)])
         if tenant.sites and asked > largest:
             sites = "its one site has" if len(tenant.sites) == 1 else f"its {len(tenant.sites)} sites have"
             message = (
