@@ -82,6 +82,8 @@ def _interface6(value: object) -> IPv6Interface:
     found = _interface(value, "2001:db8:64::10/64")
     if not isinstance(found, IPv6Interface):
         raise BadValueError(f"`{value}` is an IPv4 address", "its place is `address`")
+    if found.scope_id is not None:
+        raise BadValueError(f"`{value}` names an interface", f"its place is `interface: {found.scope_id}`")
     if found.network.prefixlen > 126:
         raise BadValueError(f"`{value}` leaves no room for others on its network", "as 2001:db8:64::10/64")
     return found

@@ -27,8 +27,6 @@ def unusable(address: IPv4Address | IPv6Address) -> str:
     """What kind of address it is that no machine can be reached by, as one word; empty for a sound one."""
     if isinstance(address, IPv4Address):
         return next((kind for kind, network in _NOBODY.items() if address in network), "")
-    if address.scope_id is not None:
-        return "scoped"
     if address.ipv4_mapped is not None:
         return "v4-mapped"
     kinds = ("is_unspecified", "is_loopback", "is_link_local", "is_multicast", "is_site_local")
