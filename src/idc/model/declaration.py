@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from idc.collector import without_collector
 from idc.errors import InputError, Problem
-from idc.model import checks
+from idc.model import beside, checks
 from idc.model.checks.waivers import last_day
 from idc.model.explain import explain
 from idc.model.folder import CENTRE_FILE, PEOPLE_FILE, TENANTS, WAIVERS_FILE, list_folder
@@ -40,6 +40,11 @@ class Declaration:
     today: date  # the day by which flows, egress, people and waivers are past theirs
     expired: tuple[Problem, ...] = ()  # each of them, told and without effect
     sources: Mapping[str, Source] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        """What is declared and stands on no host: name -> words."""
+        return beside.of(self.centre, self.people, self.waivers)
 
     def where(self, file: str, *path: str | int) -> Place:
         """Where something is declared: ``where("tenants/tax.yaml", "sites", 0, "names")``; the nearest there is."""

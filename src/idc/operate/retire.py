@@ -18,7 +18,8 @@ from idc.operate.progress import Progress
 from idc.plan import hostrules
 from idc.plan.types import Plan
 
-_NOT_STANDING = frozenset({"declaration_digest", "images", "today"})  # fields of a plan that are nothing on a host
+# Fields of a plan that are nothing on a host.
+_NOT_STANDING = frozenset({"declaration_digest", "images", "beside", "today"})
 
 
 def folder_of(tenant: str, chosen: Path | None) -> Path:

@@ -50,7 +50,7 @@ def compare(old: Plan | None, new: Plan) -> Changes:
     )
     if found.empty and old is not None and old.declaration_digest != new.declaration_digest:
         # Whatever it is, a declaration that was changed is never called unchanged.
-        words = "something that stands on no host: people, waivers, further domains or the place of the state"
+        words = "something that stands on no host, as where Pulumi keeps its state"
         return replace(found, settings=(SettingChange("centre", new.id, "change", words, recorded=True),))
     return found
 

@@ -43,6 +43,10 @@ class Declaration(Protocol):
     def digest(self) -> str:
         """SHA-256 over the data of all files."""
 
+    @property
+    def beside(self) -> Mapping[str, str]:
+        """What is declared and stands on no host: name -> words."""
+
     def where(self, file: str, *path: str | int) -> Place:
         """The place of a key in one of the folder's files."""
 

@@ -83,6 +83,7 @@ def _make(inputs: Inputs, lock: Lock) -> tuple[Plan, Lock]:
         declaration_digest=declaration.digest,
         reservations=allocation.reservations,
         images={name: inputs.images.get(name, "") for name in ("client", "lab-host")},
+        beside=declaration.beside,
         today=inputs.today,
     )
     return plan, next_lock
@@ -106,6 +107,10 @@ class _Sound:
     @property
     def digest(self) -> str:
         return self.whole.digest
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        return self.whole.beside
 
     def where(self, file: str, *path: str | int) -> Place:
         return self.whole.where(file, *path)

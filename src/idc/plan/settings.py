@@ -185,6 +185,10 @@ def _centre(old: Plan, new: Plan) -> Iterator[SettingChange]:
     for field in ("profile", "domain"):
         if (one := getattr(old, field)) != (other := getattr(new, field)):
             yield SettingChange("centre", field, "change", f"{one} -> {other}", recorded=True)
+    if old.beside:  # else an older idc recorded it
+        for name, action in actions(old.beside, new.beside, equal):
+            words = [plan.beside[name] for plan in (old, new) if name in plan.beside]
+            yield SettingChange("centre", name, _in_place(action), " -> ".join(words), recorded=True)
     for name in sorted({*old.services, *new.services}):
         hosts = [", ".join(plan.services.get(name, ())) or "nowhere" for plan in (old, new)]
         if hosts[0] != hosts[1]:

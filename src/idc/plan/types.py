@@ -293,6 +293,7 @@ class Plan:
     declaration_digest: str = ""
     reservations: tuple[Reservation, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)  # lab only: short name -> content id of lab-host, client
+    beside: Mapping[str, str] = field(default_factory=dict)  # what is declared and stands on no host: name -> words
     today: date | None = field(default=None, compare=False)  # the day by which it was made: what ended before is out
 
     @property

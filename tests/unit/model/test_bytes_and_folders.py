@@ -98,6 +98,11 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert only(tmp_path / "nowhere").message == "there is no such folder"
 
 
+def test_a_folder_whose_name_no_system_takes(tmp_path: Path) -> None:
+    (problem,) = cases.problems_of(tmp_path / ("x" * 300))
+    assert problem.message == "cannot read the folder: File name too long"
+
+
 def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     assert only(tmp_path / "file").message == "there is no such folder"

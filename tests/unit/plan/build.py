@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -27,6 +27,7 @@ class Declared:
     centre: CentreSpec
     tenants: tuple[TenantSpec, ...]
     digest: str = "0" * 64
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     def where(self, file: str, *path: str | int) -> Place:
         """Line 1 + the number of steps, so that a test sees which key is meant."""

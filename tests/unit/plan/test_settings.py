@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from idc.plan import diff, show
+from idc.model import load
+from idc.plan import diff, make, show
 from idc.plan.changes import Changes
+from idc.plan.lock import Lock
+from tests.bad_input import cases
 from tests.unit.plan import build
 from tests.unit.plan.build import Declared
 from tests.unit.plan.test_diff import DECLARATION, LOCK, MADE, changes, text
@@ -132,5 +138,38 @@ def test_services_domain_and_profile_are_recorded() -> None:
 
 def test_a_declaration_that_was_changed_is_never_called_unchanged() -> None:
     ((what, _, words),) = recorded(changes(replace(DECLARATION, digest="1" * 64)))
-    assert (what, words.partition(":")[0]) == ("centre", "something that stands on no host")
+    assert (what, words) == ("centre", "something that stands on no host, as where Pulumi keeps its state")
     assert len(changes(replace(parks(protection_level=3), digest="1" * 64)).settings) == 1
+
+
+def test_people_waivers_and_domains_are_recorded_in_words() -> None:
+    """By the declaration's own words, whatever else changes beside them."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "centre"
+        shutil.copytree(cases.BASE, folder)
+        tax = folder / "tenants" / "tax.yaml"
+        tax.write_text(tax.read_text().replace("172.16.4.0/24", "198.18.64.128/25"))
+        before, lock = make(load(folder, today=cases.TODAY), Lock(), {}, today=cases.TODAY)
+        for file, old, new in (
+            ("people.yaml", "until: 2998-12-31", "until: 2027-12-31"),
+            ("people.yaml", "  zhao-lei:", "  zhao-min:"),
+            ("centre.yaml", "prefix:", "domains: [town.example]\nprefix:"),
+            ("tenants/parks.yaml", "name: Office", "name: Desk"),
+        ):
+            text = (folder / file).read_text()
+            assert text.count(old) == 1
+            (folder / file).write_text(text.replace(old, new))
+        waiver = (
+            "{policy: hardening.filesystem, scope: tenant/tax, reason: a new image, approver: li-na, until: 2026-03-31}"
+        )
+        (folder / "waivers.yaml").write_text(f"format: 1\nwaivers:\n  - {waiver}\n")
+        after, _ = make(load(folder, today=cases.TODAY), lock, {}, today=cases.TODAY)
+    found = {name: detail for _, name, detail in recorded(diff.compare(before, after))}
+    key = "SHA256:"
+    assert found["domains"] == "city.example -> city.example, town.example"
+    assert found["waiver of hardening.filesystem for tenant/tax"] == "until 2026-03-31 by li-na: a new image"
+    assert f"until 2998-12-31, {key}" in found["person li-na"].partition(" -> ")[0]
+    assert f"Li Na, security administrator until 2027-12-31, {key}" in found["person li-na"].partition(" -> ")[2]
+    assert set(found) == {"domains", "waiver of hardening.filesystem for tenant/tax", "person li-na", "person zhao-lei",
+                          "person zhao-min", "parks"}  # fmt: skip
+    assert diff.compare(replace(before, beside={}), before).empty  # recorded by an idc that kept none of it

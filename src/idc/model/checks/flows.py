@@ -89,7 +89,7 @@ def _both_ends(scope: Scope, centre: CentreSpec, path: tuple[str | int, ...], so
 
 def _until(scope: Scope, file: str, path: tuple[str | int, ...], until: date | None) -> None:
     if until is not None and until < scope.today:
-        message = f"it was allowed until {until}, which is past (today is {scope.today}): it is closed"
+        message = f"it was allowed until {until}, which is past (today is {scope.today}): it is no part of the plan"
         hint = "take it out, or have it approved anew with a later `until`"
         scope.past(file, (*path, "until"), message, hint)
 
