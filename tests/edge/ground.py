@@ -82,6 +82,7 @@ class Edge:
     reload: Callable[[], object]
     check: Callable[[str], bool]  # a release's name -> whether it is valid there
     plan: Plan
+    moved: Callable[[str], str] = str  # a rendered file as this edge reads it, where its paths are others
 
     def connect(self, visibility: Visibility = Visibility.INTERNET, source: str = "") -> socket.socket:
         """A connection to a listener, from another address of this machine if one is given."""
@@ -212,7 +213,8 @@ def process(folder: Path) -> Iterator[Edge]:
         place = root / path.relative_to(FILES)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(moved(path.read_text()))
-        place.chmod(path.stat().st_mode)
+        if place.read_text().startswith("#!"):  # as an image's recipe does
+            place.chmod(0o755)
     config = root / "etc/nginx/nginx.conf"
     if os.geteuid() == 0:  # in the image nobody is root; here the workers would become somebody who may write nowhere
         config.write_text(f"user root;\n{config.read_text()}")
@@ -235,7 +237,7 @@ def process(folder: Path) -> Iterator[Edge]:
                 return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
             reload = partial(nginx.send_signal, signal.SIGHUP)
-            yield Edge("127.0.0.1", ports, sites, site_ports, log.read_text, reload, check, plan)
+            yield Edge("127.0.0.1", ports, sites, site_ports, log.read_text, reload, check, plan, moved)
         finally:
             os.killpg(nginx.pid, signal.SIGKILL)
             nginx.wait()
