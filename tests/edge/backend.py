@@ -16,7 +16,7 @@ ANSWERS: dict[str, tuple[tuple[str, str], ...]] = {
     "accel": (
         ("X-Accel-Redirect", "/.idc-edge/refused.html"),
         ("X-Accel-Buffering", "no"),
-        ("X-Accel-Limit-Rate", "1"),
+        ("X-Accel-Limit-Rate", "1000"),
         ("X-Accel-Expires", "3600"),
         ("X-Accel-Charset", "utf-7"),
     ),
