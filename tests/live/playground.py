@@ -27,7 +27,8 @@ def hardened(image: str) -> list[str]:
     """The flags under which the plan runs an image, for `docker run`."""
     known = catalogue.IMAGES[image]
     flags = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", f"--user={known.user}"]
-    flags += ["--memory=256m", "--memory-swap=256m", f"--pids-limit={known.pids}"]
+    memory = max(256 << 20, known.least_memory)
+    flags += [f"--memory={memory}", f"--memory-swap={memory}", f"--pids-limit={known.pids}"]
     return flags + [f"--tmpfs={place}" for place in known.tmpfs]
 
 

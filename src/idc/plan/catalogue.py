@@ -18,8 +18,11 @@ MIB: Final = 1 << 20
 DATABASE_IMAGE: Final = "postgresql"
 STATIC_IMAGE: Final = "nginx-static"
 EDGE_IMAGE: Final = "edge"
+EDGE_USER: Final = 10080
 EDGE_WORKERS: Final = 2.0  # worker_processes of images/edge
 EDGE_MEMORY: Final = 4096 * MIB
+EDGE_LEAST_MEMORY: Final = 512 * MIB
+EDGE_TMP_KEPT: Final = 16 * MIB  # of the edge's /tmp, for what is no request's body
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,29 @@ def _http(port: int) -> tuple[str, ...]:
     return ("/usr/local/bin/idc-healthy", str(port), "/healthz")
 
 
+def edge_tmpfs(memory: int) -> tuple[str, ...]:
+    """The edge's /tmp, by its memory limit (bytes), of which it is a part: a quarter.
+
+    Twice as much is what ModSecurity holds of the same bodies; the last quarter is nginx, and what it knows of sites.
+    """
+    return (_tmpfs("/tmp", f"{_edge_tmp(memory) // MIB}m", EDGE_USER),)
+
+
+def edge_bodies(memory: int, largest: int) -> int:
+    """How many bodies of ``largest`` bytes the edge's /tmp holds at once, by its memory limit (bytes)."""
+    return (_edge_tmp(memory) - EDGE_TMP_KEPT) // largest
+
+
+def _edge_tmp(memory: int) -> int:
+    return memory // 4 // MIB * MIB
+
+
 IMAGES: Final[Mapping[str, Image]] = MappingProxyType({
     image.name: image
     for image in (
         Image(
-            name=EDGE_IMAGE, uid=10080, gid=10080, port=8080, healthcheck=_http(8089),
-            tmpfs=(_tmpfs("/tmp", "64m", 10080),), pids=256, weight=1, least_memory=128 * MIB, least_cpus=0.05,
+            name=EDGE_IMAGE, uid=EDGE_USER, gid=EDGE_USER, port=8080, healthcheck=_http(8089),
+            tmpfs=edge_tmpfs(EDGE_LEAST_MEMORY), pids=256, weight=1, least_memory=EDGE_LEAST_MEMORY, least_cpus=0.05,
             start_period=30,
         ),
         Image(

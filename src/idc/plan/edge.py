@@ -30,6 +30,14 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     Stage.TRANSACTION.value: ("GET", "HEAD", "POST", "PUT"),
 }
 
+# The largest request body (bytes) of a stage: none to speak of, a form with a picture, a form with documents. The
+# image's modsecurity.conf has the largest of them too.
+BODIES: Final[Mapping[str, int]] = {
+    Stage.PUBLICATION.value: 1 << 10,
+    Stage.CONSULTATION.value: 1 << 20,
+    Stage.TRANSACTION.value: 10 << 20,
+}
+
 
 def edge_host(centre: CentreSpec) -> str:
     """The host of the listeners, or "" where the centre has no edge."""
@@ -71,7 +79,7 @@ def _container(lock: SiteLock, inputs: Inputs, segment: Segment) -> Container:
         command=(),
         env={},
         mounts=(Mount("folder", FOLDER_ON_HOST, FOLDER, read_only=True),),
-        tmpfs=image.tmpfs,
+        tmpfs=catalogue.edge_tmpfs(limits.memory),
         cpus=limits.cpus,
         memory=limits.memory,
         pids=image.pids,
@@ -120,6 +128,7 @@ def vhosts(
             upstream=container.address(),
             upstream_port=container.port,
             methods=METHODS[site.stage],
+            stage=site.stage,
         )
         found.append(vhost)
     return tuple(sorted(found, key=lambda vhost: (vhost.visibility, vhost.site)))

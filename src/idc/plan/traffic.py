@@ -11,7 +11,7 @@ from datetime import date
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Literal
 
-from idc.model.enums import Visibility
+from idc.model.enums import Stage, Visibility
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ class Vhost:
     upstream: IPv4Address
     upstream_port: int
     methods: tuple[str, ...]  # allowed request methods, by stage
+    stage: str = Stage.TRANSACTION.value  # of a plan that did not tell: the one of which least is logged
 
 
 @dataclass(frozen=True)

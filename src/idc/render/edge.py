@@ -7,17 +7,26 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from idc.model.types import Visibility
+from idc.plan import catalogue
+from idc.plan.edge import BODIES, REF
 from idc.plan.types import Plan, Vhost
 from idc.render.env import render
 
 DRAINING: Final = "/etc/idc-edge/draining"  # is there while the edge is about to reload (idc.engine.host_folders)
 
+JUDGED: Final = "refused"  # the page of a request that ModSecurity has refused; it answers 403 and nothing else
+
 # What the edge itself answers, per page: status codes, title, sentences. What a site answers is passed on as it is.
 ERROR_PAGES: Final[Mapping[str, tuple[tuple[int, ...], str, tuple[str, ...]]]] = {
-    "refused": (
+    JUDGED: (
         (403,),
         "This request was not let through",
         ("Something in it looks like an attack on the site.", "If you did nothing unusual, tell the site's owner."),
+    ),
+    "unreadable": (
+        (400,),
+        "This request cannot be read",
+        ("It is broken, or larger in one of its parts than is looked at.",),
     ),
     "method": (
         (405,),
@@ -28,6 +37,11 @@ ERROR_PAGES: Final[Mapping[str, tuple[tuple[int, ...], str, tuple[str, ...]]]] =
         (413, 414),
         "What was sent is too large",
         ("Send a smaller file, or several one after another.",),
+    ),
+    "too-many": (
+        (429,),
+        "Too many requests at once",
+        ("They all come from where you are.", "Try again in a few seconds."),
     ),
     "failure": (
         (500,),
@@ -47,11 +61,12 @@ def edge(plan: Plan, vhosts: Sequence[Vhost] | None = None) -> dict[str, str]:
 
     A name that is in no file is answered with 421 by the image's own default server.
     """
-    files: dict[str, str] = {}
+    files: dict[str, str] = {"http/limits.conf": _limits(plan)}
     ports = {listener.visibility: listener.target_port for listener in plan.listeners}
+    other_slots = _other_slots(plan)
     for vhost in plan.vhosts if vhosts is None else vhosts:
         if vhost.visibility in ports:
-            files[_path(vhost)] = _vhost(plan, vhost, ports[vhost.visibility])
+            files[_path(vhost)] = _vhost(vhost, ports[vhost.visibility], other_slots.get(vhost.upstream))
     for page, (_, title, lines) in ERROR_PAGES.items():
         files[f"errors/{page}.html"] = render("nginx/error.html.j2", title=title, lines=lines)
     return dict(sorted(files.items()))
@@ -66,23 +81,36 @@ def _path(vhost: Vhost) -> str:
     return f"{vhost.visibility.value}/{_short(vhost)}.conf"
 
 
-def _vhost(plan: Plan, vhost: Vhost, port: int) -> str:
+def _limits(plan: Plan) -> str:
+    """How many large bodies there may be at once, by what the edge's container has room for."""
+    least = catalogue.IMAGES[catalogue.EDGE_IMAGE].least_memory
+    memory = next((container.memory for container in plan.containers if container.owner == REF), least)
+    bodies = catalogue.edge_bodies(memory, max(BODIES.values()))
+    return render(
+        "nginx/limits.conf.j2", bodies=bodies, site_bodies=max(4, bodies // 4), source_bodies=max(3, bodies // 8)
+    )
+
+
+def _vhost(vhost: Vhost, port: int, other_slot: IPv4Address | None) -> str:
     return render(
         "nginx/vhost.conf.j2",
         vhost=vhost,
         upstream=f"{_short(vhost)}_{vhost.visibility.value}",
-        other_slot=_other_slot(plan, vhost),
+        other_slot=other_slot,
         port=port,
+        largest_body=BODIES[vhost.stage],
         draining=DRAINING,
         listener="Internet" if vhost.visibility is Visibility.INTERNET else "fabric",
+        judged=JUDGED,
         error_pages={page: codes for page, (codes, _, _) in ERROR_PAGES.items()},
     )
 
 
-def _other_slot(plan: Plan, vhost: Vhost) -> IPv4Address | None:
-    """The address that the site's container takes over from or to; None for one that is replaced in place."""
+def _other_slots(plan: Plan) -> dict[IPv4Address, IPv4Address]:
+    """Address -> the one that its container takes over from or to; containers that are replaced in place have none."""
+    found: dict[IPv4Address, IPv4Address] = {}
     for container in plan.containers:
-        pair = (container.address_a, container.address_b)
-        if container.blue_green and vhost.upstream in pair:
-            return pair[1] if vhost.upstream == pair[0] else pair[0]
-    return None
+        if container.blue_green:
+            found[container.address_a] = container.address_b
+            found[container.address_b] = container.address_a
+    return found

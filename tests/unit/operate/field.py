@@ -82,7 +82,7 @@ class Field:
 
     def vhosts(self, host: str) -> set[str]:
         """The names that an edge has: ``internet/tax_www.conf``."""
-        return {path for path in self.names[host] if not path.startswith("errors/")}
+        return {path for path in self.names[host] if path.startswith(("internet/", "fabric/"))}
 
 
 def _network(text: str) -> Any:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 from idc.model.types import Visibility
+from idc.plan import catalogue
+from idc.plan.edge import BODIES, METHODS
 from idc.plan.types import Plan, Vhost
 from idc.render import edge
 from idc.render.edge import DRAINING, ERROR_PAGES
+from tests.conftest import ROOT
 from tests.unit.render.small_plan import EDGE, PLAN
 
 TAX = Vhost(
@@ -28,9 +32,14 @@ WEB = replace(
 PLAN_WITH_SITES: Plan = replace(PLAN, vhosts=(STAFF, TAX), containers=(EDGE, WEB))
 
 
+def vhosts_of(files: Mapping[str, str]) -> set[str]:
+    """The files that are sites."""
+    return {path for path in files if path.startswith(("internet/", "fabric/"))}
+
+
 def test_a_site_is_in_its_own_listener_s_folder_alone() -> None:
     files = edge(PLAN_WITH_SITES)
-    sites = {path for path in files if path.endswith(".conf")}
+    sites = vhosts_of(files)
     assert sites == {"fabric/parks_www.conf", "internet/tax_www.conf"}
     assert not [path for path in files if path.startswith("internet/") and "staff" in files[path]]
 
@@ -69,11 +78,12 @@ def test_a_request_that_changes_data_is_never_sent_twice() -> None:
 def test_before_a_reload_answers_end_their_connections() -> None:
     text = edge(PLAN_WITH_SITES)["internet/tax_www.conf"]
     assert f"if (-f {DRAINING}) {{" in text
-    assert re.search(r"location @last \{\s+keepalive_timeout 0;\s+proxy_pass http://tax_www_internet;", text)
+    assert re.search(r"set \$idc_next @last;", text)
+    assert re.search(r"location @last \{\s+modsecurity on;\s+keepalive_timeout 0;\s+proxy_pass http://tax_www_in", text)
 
 
 def test_the_vhosts_may_be_others_than_the_plan_s() -> None:
-    assert not [path for path in edge(PLAN_WITH_SITES, ()) if path.endswith(".conf")]
+    assert not vhosts_of(edge(PLAN_WITH_SITES, ()))
     assert "errors/unavailable.html" in edge(PLAN_WITH_SITES, ())
 
 
@@ -81,7 +91,7 @@ def test_two_sites_whose_names_join_alike_keep_their_own_files() -> None:
     one = replace(TAX, site="tenant/tax-a/site/b")
     other = replace(TAX, site="tenant/tax/site/a-b")
     files = edge(replace(PLAN_WITH_SITES, vhosts=(one, other)))
-    assert {path for path in files if path.endswith(".conf")} == {"internet/tax-a_b.conf", "internet/tax_a-b.conf"}
+    assert vhosts_of(files) == {"internet/tax-a_b.conf", "internet/tax_a-b.conf"}
     upstreams = re.findall(r"^upstream (\S+)", "\n".join(files.values()), re.MULTILINE)
     assert len(set(upstreams)) == 2
 
@@ -98,3 +108,39 @@ def test_error_pages_say_what_to_do_and_give_the_request_s_number() -> None:
 
 def test_the_same_plan_gives_the_same_files() -> None:
     assert list(edge(PLAN_WITH_SITES).items()) == list(edge(PLAN_WITH_SITES).items())
+
+
+def test_a_stage_has_its_own_largest_body_and_says_which_it_is() -> None:
+    assert list(BODIES) == list(METHODS)
+    for stage, size in BODIES.items():
+        text = edge(PLAN_WITH_SITES, (replace(TAX, stage=stage),))["internet/tax_www.conf"]
+        assert f"client_max_body_size {size};" in text
+        assert f"set $idc_stage {stage};" in text
+
+
+def test_modsecurity_takes_the_largest_body_that_nginx_lets_pass() -> None:
+    rules = (ROOT / "images/edge/files/etc/nginx/idc/modsecurity.conf").read_text()
+    assert re.findall(r"^SecRequestBodyLimit (\d+)$", rules, re.MULTILINE) == [str(max(BODIES.values()))]
+
+
+def test_all_bodies_that_there_may_be_at_once_fit_into_tmp() -> None:
+    for memory in (catalogue.EDGE_LEAST_MEMORY, 1 << 30, (2 << 30) + 12345, catalogue.EDGE_MEMORY):
+        limits = edge(replace(PLAN_WITH_SITES, containers=(replace(EDGE, memory=memory), WEB)))["http/limits.conf"]
+        counts = dict(re.findall(r"limit_conn (idc_\w+) (\d+);", limits))
+        (tmp,) = re.findall(r"size=(\d+)m", catalogue.edge_tmpfs(memory)[0])
+        bodies = int(counts["idc_bodies"])
+        assert bodies * max(BODIES.values()) + catalogue.EDGE_TMP_KEPT <= int(tmp) << 20 <= memory // 4
+        assert 3 <= int(counts["idc_source_bodies"]) < int(counts["idc_site_bodies"]) < bodies
+
+
+def test_modsecurity_is_on_wherever_a_site_is_asked_and_never_before_the_limits() -> None:
+    """It reads the body in the phase before them, so a location with both would hold bodies beyond every limit."""
+    text = edge(PLAN_WITH_SITES)["internet/tax_www.conf"]
+    locations = re.findall(r"location (\S+(?: \S+)?) \{(.*?)\n    \}", text, re.DOTALL)
+    asked = {name for name, body in locations if "proxy_pass" in body}
+    assert asked == {"@site", "@last"}
+    on = {name for name, body in locations if "modsecurity on;" in body}
+    assert on == asked | {"= /.idc-edge/refused.html"}
+    before = text.partition("location @site")[0]
+    assert "modsecurity off;" in before
+    assert "modsecurity on;" not in before
