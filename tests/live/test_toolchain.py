@@ -175,6 +175,36 @@ def test_stacks_come_stay_and_go(place: Place) -> None:
     assert holders == [place.folder / "passphrase"]
 
 
+def test_what_was_removed_by_hand_comes_back_with_a_refresh_alone(place: Place) -> None:
+    stacks = [place.write(1), place.write(2)]
+    with place.runner() as runner:
+        up(runner, stacks)
+        docker("network", "rm", place.names(1)[0])
+        assert [changes(result) for result in up(runner, stacks)] == [0, 0], "the state is taken for granted"
+        mended = runner.up(stacks, parallel=2, deadline=120, on_event=lambda *_: None, refresh=stacks[:1])
+        assert [(result.ok, result.created, result.replaced) for result in mended] == [(True, 1, 0), (True, 0, 0)]
+        assert left_on_engine() == sorted(place.names(1) + place.names(2))
+        again = runner.up(stacks, parallel=2, deadline=120, on_event=lambda *_: None, refresh=stacks)
+        assert [changes(result) for result in again] == [0, 0], "a refresh of what stands is no change"
+        runner.destroy(stacks, parallel=2, deadline=120, on_event=lambda *_: None)
+
+
+def test_half_a_state_is_refreshed_by_the_next_run(place: Place) -> None:
+    """The copy is from before the last write: what it lacks is on the engine and nowhere else."""
+    stack = place.write(1)
+    file = place.folder / "state" / ".pulumi" / "stacks" / "idc" / f"{stack}.json"
+    with place.runner() as runner:
+        up(runner, [stack])
+        file.with_suffix(".json.bak").write_bytes(file.read_bytes())
+        docker("network", "rm", place.names(1)[0])  # so it is older than what stands
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        (result,) = up(runner, [stack])
+        assert (result.ok, result.created) == (True, 1)
+        assert left_on_engine() == place.names(1)
+        assert [changes(result) for result in up(runner, [stack])] == [0]
+        runner.destroy([stack], parallel=1, deadline=120, on_event=lambda *_: None)
+
+
 def test_killed_in_the_middle_the_same_stacks_complete(place: Place) -> None:
     stacks = [place.write(1, networks=6), place.write(2, networks=6)]
     killed = subprocess.Popen(

@@ -29,6 +29,8 @@ def docker(*words):
 
 def trouble(name):
     found = docker("container", "inspect", name)
+    if found.returncode == 124:
+        return "its engine does not answer"
     if found.returncode:
         return "it is not there"
     state = json.loads(found.stdout)[0]

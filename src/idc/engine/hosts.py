@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self, TypeVar
 
-from idc.engine import files, ssh
+from idc.engine import files, runtime, ssh
 from idc.engine.docker import DockerEngine
 from idc.engine.line import Line
 from idc.engine.processes import Processes, side_by_side
@@ -60,7 +60,7 @@ class Hosts:
         self._processes = Processes()
         self._known_hosts = threading.Lock()
         self._station_key = station.public_key()
-        files.make_folder(station.runtime)
+        runtime.claim(station.id)
         files.write_atomic(station.ssh_config, ssh.config(plan.hosts, station.folder, station.runtime))
         self._lines = {
             name: Line(name, station.ssh_config, station.runtime, self._processes, lambda: station.is_held)

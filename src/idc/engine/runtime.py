@@ -34,6 +34,13 @@ def folder_of(station_id: str) -> Path:
     return paths.runtime_dir() / station_id
 
 
+def claim(station_id: str) -> None:
+    """Make a station's folder where there is none, and have it young: no other run takes it for a dead one's."""
+    folder = files.make_folder(folder_of(station_id))
+    with files.explained(folder):
+        os.utime(folder)
+
+
 @contextmanager
 def hold_id(station_id: str, centre: str, wait: float = 0.0) -> Iterator[None]:
     """Hold what belongs to a station of whatever checkout: of that only the id may be known, from labels.

@@ -247,6 +247,9 @@ def run(
     for name, words in each_or_all(clear, broken).items():
         failed[name] = f"{failed[name]}; {words}"
     good = [result.stack for result in results if result.ok]
+    engines.ask(good, DEADLINE_PING)  # one may hang since: each limit on it would cost its own deadline
+    failed |= {name: words for name in good if (words := engines.missing(name))}
+    good = [name for name in good if name not in failed]
     # A stack counts as applied only with its limits: else the next run would pass it over without them.
     failed |= each_or_all(lambda some: limits.enforce(work.station, some), good)
     later = with_outgoing(work) if outgoing else []

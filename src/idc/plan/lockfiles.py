@@ -29,6 +29,10 @@ HEADER: Final = (
 )
 RESTORE: Final = "restore it from version control, or from locks/ of the centre's station; idc writes it, people do not"
 STRANGER: Final = "take it out: idc keeps platform.yaml and tenants/ID.yaml here, and nothing else"
+FORMER: Final = (
+    "where version control has one with a list, bring that back; else go on with the idc that wrote it, or begin anew: "
+    "in a lab `idc destroy CENTRE` removes the hosts, their data and this folder, then `idc up CENTRE`"
+)
 LIMIT: Final = 1 << 20  # bytes; a tenant's file has some hundred
 PLATFORM_LIMIT: Final = 1 << 23  # some 60 a tenant
 LEFTOVER: Final = ".new"  # a file whose writing was cut off; the next write of it takes its place
@@ -137,6 +141,9 @@ def read(folder: Path) -> Lock:
     if empty:
         return Lock()
     content = reader.content(PLATFORM, PLATFORM_LIMIT)
+    if content is not None and _is_former(content):
+        reader.refuse(PLATFORM, "`tenants` is missing: an earlier idc wrote it, which listed no files", hint=FORMER)
+        raise InputError(reader.problems)
     platform = reader.value(PLATFORM, content, _Platform) if content is not None else None
     if platform is None:
         raise InputError(sorted(reader.problems))
@@ -156,6 +163,15 @@ def read(folder: Path) -> Lock:
     if reader.problems:
         raise InputError(sorted(set(reader.problems)))
     return lock
+
+
+def _is_former(content: bytes) -> bool:
+    """Whether a platform's file is from before it listed the tenants' files with their digests."""
+    try:
+        found = json.loads(re.sub(rb"\A#.*\n", b"", content))
+    except (ValueError, RecursionError):
+        return False  # its reader says what is wrong with it
+    return isinstance(found, dict) and {"format", "serial", "prefix"} <= found.keys() and "tenants" not in found
 
 
 def _names(reader: _Reader) -> tuple[set[str], bool]:

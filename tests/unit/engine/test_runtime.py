@@ -58,6 +58,13 @@ def test_what_may_be_in_use_stays(home: Path) -> None:
         line.wait()
 
 
+def test_a_folder_that_a_run_begins_to_use_stays(home: Path) -> None:
+    _old(home / "0a0a0a0a")
+    runtime.claim("0a0a0a0a")
+    runtime.sweep()
+    assert [entry.name for entry in home.iterdir()] == ["0a0a0a0a"]
+
+
 def test_a_run_sweeps_when_it_begins(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IDC_STATIONS", str(tmp_path / "stations"))
     gone = _old(home / "0a0a0a0a")

@@ -14,6 +14,7 @@ from idc.engine import drift
 from idc.engine.facts import ContainerFact, HostFacts, ObjectFact
 from idc.engine.pulumi_events import StackResult
 from idc.engine.station import Station
+from idc.errors import Unreachable
 from idc.operate import stacks
 from idc.operate.context import Work
 from idc.operate.progress import Progress
@@ -116,22 +117,36 @@ def test_a_lost_state_is_no_reason_to_touch_what_serves(work: Work) -> None:
 
 
 class Runner:
-    """Notes what is run, and what of it is refreshed."""
+    """Notes what is run, and what of it is refreshed; the engine of one host may hang meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, hosts: Answering | None = None, late: str = "", hangs: str = "") -> None:
         self.ran: list[str] = []
         self.refreshed: set[str] = set()
+        self.hosts, self.late, self.hangs = hosts, late, hangs
 
-    def up(self, names: list[str], *, refresh: set[str], **_: object) -> list[StackResult]:
+    def up(self, names: list[str], *, refresh: set[str], before: Any, **_: object) -> list[StackResult]:
         self.ran, self.refreshed = names, set(refresh) & set(names)
-        return [StackResult(name, True, 0, 0, 0, 0, 0, 0.0, {}, "") for name in names]
+        assert all(before(name) > 0 for name in names)
+        if self.hosts and self.hangs:
+            self.hosts.hung.add(self.hangs)
+        late = "not done within 300 s, ended"
+        return [
+            StackResult(name, name != self.late, 0, 0, 0, 0, 0, 0.0, {}, late if name == self.late else "")
+            for name in names
+        ]
 
 
 class Answering:
-    """Hosts whose engines all answer."""
+    """Hosts whose engines answer, but for those that hang; what is asked of each is counted."""
 
-    def ping_engines(self, *_: object) -> dict[str, Any]:
-        return {}
+    def __init__(self) -> None:
+        self.hung: set[str] = set()
+        self.waited = 0.0
+
+    def ping_engines(self, names: list[str], deadline: float) -> dict[str, Any]:
+        silent = [name for name in names if name in self.hung]
+        self.waited += deadline if silent else 0.0
+        return {name: Unreachable(f"{name}: its Docker engine did not answer", host=name) for name in silent}
 
     def docker_host(self, host: str) -> str:
         return f"unix:///{host}.sock"
@@ -152,3 +167,28 @@ def test_a_stack_that_runs_although_its_input_was_applied_is_refreshed(
     assert not done.failed
     assert runner.ran == names
     assert runner.refreshed == refreshed
+
+
+def test_an_engine_that_hangs_while_stacks_run_is_named_and_costs_one_deadline(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stack that was on it is ended; one that was just done there is not taken for applied; others are."""
+    asked: list[str] = []
+
+    def note(_: Station, some: list[str], *__: object) -> frozenset[str]:
+        asked.extend(some)
+        return frozenset()
+
+    monkeypatch.setattr("idc.engine.orphans.clear", note)
+    monkeypatch.setattr("idc.engine.limits.enforce", note)
+    hosts, lost = Answering(), dict[str, str]()
+    names = [stack.name for stack in PLAN.stacks if stack.kind == "tenant"]
+    host = next(h for h in PLAN.stack_by_name[STACK].hosts if h not in PLAN.stack_by_name["tenant-parks"].hosts)
+    runner = Runner(hosts, late=STACK, hangs=host)
+    applied = stacks._applied_digests(work)
+    done = stacks.run(work, cast("Any", runner), cast("Any", hosts), names, QUIET, outgoing=False, lost=lost)
+    assert done.failed == {STACK: f"{host}: its Docker engine did not answer; not done within 300 s, ended"}
+    assert set(lost) == {host}
+    assert hosts.waited == stacks.DEADLINE_PING, "it is not asked again: neither for orphans nor for limits"
+    assert asked == [*names, "tenant-parks"]
+    assert set(stacks._applied_digests(work)) == set(applied) | {"tenant-parks"}
