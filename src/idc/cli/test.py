@@ -33,9 +33,6 @@ EXIT_CODES: Final = {
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``idc test``."""
     parser.add_argument("--fast", action="store_true", help="no engine, no root: under a minute")
-    parser.add_argument(
-        "--long", action="store_true", help="also what kills, restarts and mends a centre again and again"
-    )
     parser.add_argument("arguments", nargs="*", metavar="PYTEST", help="passed to pytest (after --)")
     parser.epilog = "example: idc test --fast\nexample: idc test -- -k firewall -x"
 
@@ -61,8 +58,6 @@ def run(args: argparse.Namespace) -> int:
         environment.update(toolchain.ensure(say).env())
         # The live tests share one small centre: they run in one worker, beside the rest.
         command += ["-n", "2", "--dist", "loadgroup"]
-        if not args.long:
-            command += ["-m", "not long"]
         return _pytest(command, args, environment, lock)
 
 

@@ -15,7 +15,6 @@ from idc.live.snapshot import Snapshot, UnreadError
 from idc.live.take import Taken
 from idc.plan.types import Container, Plan
 
-INTERVALS: Final = 2  # health checks after the start period that a container is waited for
 PAUSE: Final = 2.0  # seconds between two looks at a host
 
 Found = dict[str, Taken | EngineError]
@@ -33,9 +32,10 @@ def starting(plan: Plan, snapshot: Snapshot) -> list[Container]:
 
 
 def patience(containers: Sequence[Container]) -> float:
-    """Seconds within which the health of containers that have just been started is known."""
+    """Seconds after which the engine itself would call the last of them ill: every check of it late, and failed."""
     checks = [container.healthcheck for container in containers]
-    return max((check.start_period + INTERVALS * check.interval for check in checks), default=0.0)
+    late = (check.start_period + check.retries * (check.interval + check.timeout) for check in checks)
+    return max(late, default=0.0)
 
 
 def settle(

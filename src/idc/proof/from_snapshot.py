@@ -131,6 +131,20 @@ def _prefixes(routes: tuple[LiveRoute, ...]) -> Iterator[Prefix]:
         yield Prefix(family, address(to, family), "forward", links, by, text)
 
 
+def _settings(sysctls: Mapping[str, str]) -> Iterator[str]:
+    """Settings that let packets go ways that the model has no words for.
+
+    Source routes are taken only where ``all`` and the link both allow it; for the others one of the two is enough.
+    """
+    for key, value in sysctls.items():
+        family, _, rest = key.removeprefix("net/").partition("/conf/")
+        both = rest.endswith("/accept_source_route")
+        if both and sysctls.get(f"net/{family}/conf/all/accept_source_route", "1") in ("0", "-1"):
+            continue
+        if value == "1" and (both or rest.endswith(("/proxy_arp", "/proxy_ndp", "/route_localnet"))):
+            yield f"{key} is on"
+
+
 def _beside(plan: Plan, host: Host, snapshot: Snapshot) -> Iterator[str]:
     """What moves or lets through packets beside nftables' tables and the routes, in words.
 
@@ -155,8 +169,6 @@ def _beside(plan: Plan, host: Host, snapshot: Snapshot) -> Iterator[str]:
             shared = container.network_mode == "host" or container.network_mode.startswith("container:")
             if container.running and shared:
                 yield f"container {container.name} shares a network namespace ({container.network_mode})"
-        for key, value in snapshot.sysctls.value.items():
-            if value == "1" and key.endswith(("/accept_source_route", "/proxy_arp", "/proxy_ndp", "/route_localnet")):
-                yield f"{key} is on"
+        yield from _settings(snapshot.sysctls.value)
     except UnreadError as error:
         yield f"the snapshot: {error}"
