@@ -8,11 +8,11 @@ what both declare passes throughout. Hosts whose rules do not change are what th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from idc.plan.types import Flow, Plan
+from idc.plan.types import Flow, Host, Plan
 from idc.proof import from_plan
 from idc.proof.contract import Contracts
 from idc.proof.fields import FAMILIES
@@ -41,9 +41,8 @@ def prove_between(old: Plan, narrowed: Plan, new: Plan, rules: Mapping[str, Mapp
     violations = list(_passed_on(old, new))
     unknown: list[NotUnderstood] = []
     counts = {LOOKED_AT: 0}
-    for host in new.hosts:
-        if host.name not in old.host_by_name:
-            continue  # it was closed, and what closes everything is the same on every host
+    given = {name for texts in (rules or {}).values() for name in texts}
+    for host in _changed(old, new, given):
         texts = _texts(old, narrowed, new, host.name, rules or {})
         if len(set(texts.values())) == 1:
             continue
@@ -56,6 +55,21 @@ def prove_between(old: Plan, narrowed: Plan, new: Plan, rules: Mapping[str, Mapp
                 else:
                     unknown.append(found)
     return Proof(tuple(violations), tuple(unknown), counts, from_plan.NOTES)
+
+
+def _changed(old: Plan, new: Plan, given: Collection[str]) -> Iterator[Host]:
+    """Hosts whose rules may differ. One that is new was closed, and what closes everything is the same everywhere."""
+    names = set(given)
+    if old.hosts != new.hosts:
+        names.update(host.name for host in new.hosts)
+    for flow in set(old.flows) ^ set(new.flows):
+        names |= flow.hosts
+    names |= {segment.host for segment in set(old.segments) ^ set(new.segments)}
+    names |= {listener.host for listener in set(old.listeners) ^ set(new.listeners)}
+    names |= {rule.host for rule in set(old.host_rules) ^ set(new.host_rules)}
+    slots = [{(c.name, c.host, c.address(), c.address_a, c.address_b) for c in plan.containers} for plan in (old, new)]
+    names |= {host for _, host, *_ in slots[0] ^ slots[1]}
+    return (host for host in new.hosts if host.name in names and host.name in old.host_by_name)
 
 
 def _passed_on(old: Plan, new: Plan) -> Iterator[Violation]:
@@ -78,9 +92,7 @@ def _texts(old: Plan, narrowed: Plan, new: Plan, host: str, given: Mapping[str, 
 def _one(
     both: Plan, contracts: Contracts, promised: Contracts, name: str, state: str, text: str, routed: Plan
 ) -> Iterator[Violation | NotUnderstood]:
-    others = {host.name: "" for host in both.hosts}
-    ways = {host.name: routes(routed, host.name) if host.name in routed.host_by_name else "" for host in both.hosts}
-    fabric = from_plan.fabric(both, {**others, name: text}, ways)
+    fabric = from_plan.alone(both, name, text, routes(routed, name))
     real = fabric.hosts[name]
     where = f"{name} with {state}"
     if not real.readable:

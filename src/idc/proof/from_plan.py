@@ -52,6 +52,16 @@ def fabric(plan: Plan, rules: Mapping[str, str] | None = None, routes: Mapping[s
     return Fabric(hosts, {int(host.address): host.name for host in plan.hosts}, (), NOTES)
 
 
+def alone(plan: Plan, name: str, rules: str, routes: str) -> Fabric:
+    """The normal form of one host of a plan; of the others only their addresses are known."""
+    members: dict[str, list[str]] = {}
+    for container in plan.on(name):
+        members.setdefault(container.segment, []).append(container.name)
+    segments = [segment for segment in plan.segments if segment.host == name]
+    host = _host(plan.host_by_name[name], segments, members, rules, routes)
+    return Fabric({name: host}, {int(host.address): host.name for host in plan.hosts}, (), NOTES)
+
+
 def routed(plan: Plan) -> dict[str, str]:
     """Each host's routes as text."""
     return {host.name: render_routes(plan, host.name) for host in plan.hosts}

@@ -5,7 +5,6 @@ It looks at single values only and knows nothing of boxes, so that it can contra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Literal
@@ -243,18 +242,23 @@ def walk(host: HostForwarding, packet: Packet, prefer: str = "") -> Walk:
     return Walk(tuple(walker.hops), outcome, walker.packet, host.name, walker.way_out, gateway)
 
 
+def next_host(fabric: Fabric, one: Walk) -> str:
+    """The host that a packet comes to after a walk; empty where its way ends. Nothing may be known of that host."""
+    link = fabric.hosts[one.host].links.get(one.link)
+    if one.outcome not in ("forwarded", "sent") or link is None or link.role != "uplink":
+        return ""
+    following = fabric.uplinks.get(one.gateway if one.gateway is not None else one.packet.destination, "")
+    return "" if following == one.host else following
+
+
 def journey(fabric: Fabric, host: str, packet: Packet, prefer: str = "") -> tuple[Walk, ...]:
-    """A packet from host to host, until it leaves the fabric, arrives or is dropped."""
+    """A packet from host to host, until it leaves the fabric, arrives, is dropped, or comes to a host not known."""
     walks: list[Walk] = []
-    uplinks: Mapping[int, str] = fabric.uplinks
     while len(walks) < _MOST_HOSTS:
         one = walk(fabric.hosts[host], packet, prefer)
         walks.append(one)
-        if one.outcome not in ("forwarded", "sent"):
-            break
-        link = fabric.hosts[host].links.get(one.link)
-        following = uplinks.get(one.gateway if one.gateway is not None else one.packet.destination, "")
-        if link is None or link.role != "uplink" or not following or following == host:
+        following = next_host(fabric, one)
+        if following not in fabric.hosts:
             break
         way_in = next(name for name, entry in fabric.hosts[following].links.items() if entry.role == "uplink")
         began = (packet.destination, packet.destination_port) if packet.ct is Ct.NEW else (None, None)

@@ -9,7 +9,7 @@ from idc.plan.types import Flow, Plan
 from idc.proof.ends import Leg, Way
 from idc.proof.fields import ICMP, TCP, UDP
 from idc.proof.forwarding import Fabric
-from idc.proof.walk import Hop, Packet, Walk, journey
+from idc.proof.walk import Hop, Packet, Walk, journey, next_host
 
 _NUMBERS = {"tcp": TCP, "udp": UDP, "icmp": ICMP}
 CLIENT_PORT = 40000  # of whoever opens the connection
@@ -54,15 +54,14 @@ def why(
         family=4, source=int(source), destination=int(destination), protocol=_NUMBERS[protocol],
         source_port=8 << 8 if ping else CLIENT_PORT, destination_port=0 if ping else port, entry=entry,
     )  # fmt: skip
-    try:
-        walks = journey(fabric, host, packet)
-    except KeyError as missing:
-        if missing.args[0] not in plan.host_by_name:
-            raise
-        return Answer(packet, (), _declaring(plan, source, {(destination, port)}, protocol), str(missing.args[0]))
+    if host not in fabric.hosts:
+        return Answer(packet, (), _declaring(plan, source, {(destination, port)}, protocol), host)
+    walks = journey(fabric, host, packet)
     last = walks[-1].packet  # a listener's request is declared by what it is translated to
     wanted = {(destination, port), (IPv4Address(last.destination), last.destination_port if not ping else port)}
-    return Answer(packet, walks, _declaring(plan, source, wanted, protocol))
+    following = next_host(fabric, walks[-1])
+    unseen = "" if following in fabric.hosts else following
+    return Answer(packet, walks, _declaring(plan, source, wanted, protocol), unseen)
 
 
 def _declaring(
