@@ -281,7 +281,7 @@ def test_a_filing_goes_through_the_edge_and_its_receipt_stays_secret(ground: Pla
     ("name", "image"),
     [("static", "nginx-static"), ("edge", "edge"), ("filing", "filing"), ("database", "postgresql")],
 )
-@pytest.mark.usefixtures("edge")
+@pytest.mark.usefixtures("edge", "static")
 def test_each_runs_without_rights_and_writes_nowhere(ground: Playground, name: str, image: str) -> None:
     status = ground.execute(name, "cat", "/proc/1/status")
     rights = dict(re.findall(r"^(\w+):\s+(.*)$", status, re.MULTILINE))
