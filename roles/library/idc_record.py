@@ -17,6 +17,13 @@ author: the idc project
 options:
   path: {description: The file., type: path, required: true}
   entries: {description: Keys and their new values., type: dict, required: true}
+  state:
+    description: >-
+      C(begun) takes out the entries that have another value: from here on the host is neither what it was nor yet what
+      it shall be, and going back to what was recorded is a change too.
+    type: str
+    choices: [converged, begun]
+    default: converged
 """
 
 EXAMPLES = r"""
@@ -33,16 +40,21 @@ entries: {description: All entries of the file., type: dict, returned: always}
 
 def main() -> None:
     """Entry point of Ansible."""
-    module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "required": True}, "entries": {"type": "dict", "required": True}},
-        supports_check_mode=True,
-    )
-    path = Path(module.params["path"])
+    options = {
+        "path": {"type": "path", "required": True},
+        "entries": {"type": "dict", "required": True},
+        "state": {"type": "str", "choices": ["converged", "begun"], "default": "converged"},
+    }
+    module = AnsibleModule(argument_spec=options, supports_check_mode=True)
+    path, entries = Path(module.params["path"]), module.params["entries"]
     try:
         old = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         old = {}
-    new = {**old, **module.params["entries"]}
+    if module.params["state"] == "begun":
+        new = {key: value for key, value in old.items() if entries.get(key, value) == value}
+    else:
+        new = {**old, **entries}
     if new != old and not module.check_mode:
         path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         descriptor, beside = tempfile.mkstemp(prefix=".idc-", dir=path.parent)

@@ -290,6 +290,16 @@ def test_the_kernels_filters_are_read_as_what_was_rendered(shared: Centre, centr
                 assert place.run(host, "tc", "filter", "show", "dev", link, *other.split()).strip() == ""
 
 
+def test_the_devices_have_no_addresses(shared: Centre) -> None:
+    shared.sysctl("edge-1", "net/ipv6/conf/default/disable_ipv6", 0)
+    shared.apply(replace(SHARED, bandwidth=()), "edge-1")
+    shared.apply(SHARED, "edge-1")
+    time.sleep(0.5)
+    for device in ("idc-in", "idc-out"):
+        assert shared.run("edge-1", "ip", "-o", "link", "show", device)
+        assert shared.run("edge-1", "ip", "-o", "address", "show", "dev", device) == ""
+
+
 def test_a_host_without_tenants_has_no_devices(centre: Centre) -> None:
     centre.apply(plan_with((2 * MBIT, 2 * MBIT), (2 * MBIT, 2 * MBIT)))
     centre.apply(replace(PLAN, bandwidth=()))

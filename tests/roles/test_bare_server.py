@@ -128,7 +128,7 @@ def test_a_bare_server_becomes_a_host(lab: Lab) -> None:
         with Hosts(lab.station, lab.plan) as line:
             line.connect(["one"], deadline=60)
             result = converge(lab.station, lab.plan, ["one"], tags, lambda _: None)
-        assert result.ok, result
+        assert result.ok, result.hosts["one"].error
         changes.append(result.hosts["one"].changes)
 
     changes: list[tuple[str, ...]] = []

@@ -95,6 +95,15 @@ def test_the_last_tasks_are_the_playbooks() -> None:
     assert last == LAST_TASKS
 
 
+def test_a_run_takes_back_what_was_recorded_before_it_changes_anything() -> None:
+    [play] = yaml.safe_load((ROLES / "site.yml").read_text())
+    for tasks, state in ((play["pre_tasks"], "begun"), (play["tasks"], "converged")):
+        records = [task for task in tasks if "idc_record" in task]
+        assert [list(task["idc_record"]["entries"]) for task in records] == [task["tags"] for task in records]
+        assert [task["tags"] for task in records] == [[BASE], [OPEN]]
+        assert {task["idc_record"].get("state", "converged") for task in records} == {state}
+
+
 def test_every_task_names_its_clause_and_has_it_as_a_tag() -> None:
     for path in ROLES.glob("*/tasks/main.yml"):
         for task in yaml.safe_load(path.read_text()):

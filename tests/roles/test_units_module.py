@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,30 @@ def test_inputs_of_a_unit_that_is_only_started_are_refused(host: Host) -> None:
     wanted = {"started": ["a.service"], "inputs": {"a.service": ["/etc/x"]}}
     answer = run_module("idc_units", wanted, host.folder / "bin")
     assert "neither to be reloaded nor restarted" in answer["msg"]
+
+
+# -- what is recorded --------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_was_killed_is_not_taken_for_what_was_recorded_before(tmp_path: Path) -> None:
+    """Going back to the old declaration after a kill: the host has some of the new one's files."""
+    path = tmp_path / "lib/roles.json"
+
+    def record(state: str, digest: str, *, check: bool = False) -> bool:
+        wanted = {"path": str(path), "entries": {"base": digest}, "state": state}
+        changed = run_module("idc_record", wanted, check=check)["changed"]
+        assert isinstance(changed, bool)
+        return changed
+
+    assert not record("begun", "old"), "nothing is recorded yet"
+    assert record("converged", "old")
+    assert not record("begun", "old"), "a second run changes nothing"
+    assert not record("converged", "old")
+    assert record("begun", "new", check=True)
+    assert json.loads(path.read_text()) == {"base": "old"}
+    assert record("begun", "new")  # the run was killed here
+    assert json.loads(path.read_text()) == {}
+    assert record("converged", "old"), "so that the old one is run again"
 
 
 # -- settings of the kernel -------------------------------------------------------------------------------------------

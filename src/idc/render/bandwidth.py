@@ -5,7 +5,8 @@ its guaranteed rate and its limit, below one class with the uplink's rate: what 
 rates. What has several ways is gathered on an IFB device, in whose queue it stands until it goes on to the link that it
 was on its way to: ``idc-in`` gathers what goes to all bridges of the tenants, ``idc-out`` what leaves by the uplink and
 by the links that stand beside it (a service's bridge, a network outside). What goes between two segments of the same
-tenant on one host is not counted, and between two tenants on one host it is counted once, for who is sent it.
+tenant on one host is not counted, and between two tenants on one host it is counted once, for who is sent it. Only IPv4
+is counted: a tenant's segments have nothing else.
 
 Classes are chosen by the packet rules (`meta priority`); tc's filters send to the two devices and nowhere else.
 """
