@@ -1,0 +1,288 @@
+"""The loader of packet rules in a network namespace: what counts as loaded, what is refused, what its watch notices."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from idc import paths
+from idc.render import firewall
+from tests.unit.render.small_plan import PLAN
+
+pytestmark = pytest.mark.live
+
+FILES = paths.resources() / "roles/firewall/files"
+RULES = firewall(PLAN, "web-1")
+OTHER = firewall(PLAN, "web-1", flows=PLAN.flows[:1])
+PATIENCE = 10.0  # seconds
+# In place of systemd: what the unit's ExecReload would do.
+SYSTEMCTL = '#!/bin/sh\necho "$@" >> "$IDC_FIREWALL_RUN/asked"\nexec "{loader}" reload\n'
+
+
+class Machine:
+    """A namespace with the loader's files in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"idct{os.getpid()}-unit"
+        self.etc, self.run, programs = folder / "etc", folder / "run", folder / "bin"
+        for path in (self.etc, self.run, programs):
+            path.mkdir()
+        self.ruleset, self.closed = self.etc / "ruleset.nft", self.etc / "closed.nft"
+        self.closed.write_text((FILES / "closed.nft").read_text())
+        self.loader = programs / "idc-firewall"
+        self.loader.write_bytes((FILES / "idc-firewall").read_bytes())
+        (programs / "systemctl").write_text(SYSTEMCTL.format(loader=self.loader))
+        for path in programs.iterdir():
+            path.chmod(0o755)
+        self.env = {
+            **os.environ, "IDC_FIREWALL": str(self.etc), "IDC_FIREWALL_RUN": str(self.run),
+            "IDC_FIREWALL_EVENTS": str(FILES / "idc-firewall-events"), "PATH": f"{programs}:{os.environ['PATH']}",
+        }  # fmt: skip
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+
+    def do(self, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """A program inside, however it ends."""
+        argv = ["ip", "netns", "exec", self.name, *words]
+        return subprocess.run(argv, input=text, capture_output=True, text=True, env=self.env, check=False)
+
+    def nft(self, *words: str, text: str = "") -> str:
+        done = self.do("nft", *words, text=text)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def idc(self, verb: str) -> subprocess.CompletedProcess[str]:
+        return self.do(str(self.loader), verb)
+
+    def table(self) -> str:
+        """What the kernel holds; "" without a table."""
+        return self.do("nft", "--stateless", "list", "table", "inet", "idc").stdout
+
+    @property
+    def forwards(self) -> str:
+        return self.do("cat", "/proc/sys/net/ipv4/ip_forward").stdout.strip()
+
+    @property
+    def asked(self) -> list[str]:
+        """What systemd was asked to do."""
+        path = self.run / "asked"
+        return path.read_text().splitlines() if path.exists() else []
+
+    @contextmanager
+    def watching(self) -> Iterator[Path]:
+        """The watch for a while; the file that it logs to."""
+        log = self.run / "log"
+        argv, env = ["ip", "netns", "exec", self.name, str(self.loader), "watch"], self.env
+        with (
+            log.open("w") as output,
+            subprocess.Popen(argv, env=env, stderr=output, start_new_session=True) as one,
+        ):
+            try:
+                time.sleep(0.5)
+                yield log
+                assert one.poll() is None, "the watch has ended"
+            finally:
+                os.killpg(one.pid, 9)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    machine = Machine(tmp_path)
+    try:
+        machine.ruleset.write_text(RULES)
+        assert machine.idc("start").returncode == 0
+        yield machine
+    finally:
+        subprocess.run(["ip", "netns", "delete", machine.name], check=True)
+
+
+def soon(true: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+# -- what counts as loaded ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_loaded_stands_and_is_not_loaded_again(machine: Machine) -> None:
+    assert machine.forwards == "1"
+    assert machine.idc("standing").returncode == 0
+    assert machine.idc("ensure").stdout.startswith("stands")
+    assert machine.asked == []
+
+
+def test_a_file_that_nobody_loaded_does_not_count(machine: Machine) -> None:
+    """A run that is killed between the file and the reload."""
+    machine.ruleset.write_text(OTHER)
+    assert machine.idc("standing").returncode == 1
+    assert machine.idc("ensure").stdout.startswith("loaded")
+    assert machine.asked == ["reload-or-restart idc-firewall.service"]
+    assert "10.64.16.32/28 . tcp . 5432" not in machine.table()
+    assert machine.idc("standing").returncode == 0
+
+
+def test_a_load_that_was_killed_half_way_does_not_count(machine: Machine) -> None:
+    """The kernel has the new rules, forwarding and all else is as before."""
+    machine.ruleset.write_text(OTHER)
+    machine.nft("-f", str(machine.ruleset))
+    assert machine.idc("standing").returncode == 1
+    assert machine.idc("ensure").returncode == 0
+    assert machine.idc("standing").returncode == 0
+
+
+def test_another_loader_loads_again(machine: Machine) -> None:
+    with machine.loader.open("a") as file:
+        file.write("# another version\n")
+    assert machine.idc("standing").returncode == 1
+    assert machine.idc("ensure").returncode == 0
+    assert machine.idc("standing").returncode == 0
+
+
+HARMS = {
+    "an element more": "add element inet idc flows { 10.64.16.0/28 . 10.64.16.16/28 . tcp . 22 }",
+    "an element less": "delete element inet idc flows { 10.64.0.0/28 . 10.64.16.0/27 . tcp . 8080 }",
+    "a source more": 'add element inet idc bound { "br-0a401000" . 10.64.0.0/28 }',
+    "a rule more": "insert rule inet idc forward accept",
+    "a chain more": "add chain inet idc mine { type filter hook ingress device lo priority 0; policy accept; }",
+    "a set more": "add set inet idc mine { type ipv4_addr; }",
+    "a policy of accept": "add chain inet idc forward { policy accept; }",
+    "a table that sleeps": "add table inet idc { flags dormant; }",
+    "no table": "delete table inet idc",
+    "no rules": "flush table inet idc",
+    "nothing at all": "flush ruleset",
+}
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+def test_rules_that_were_changed_by_hand_do_not_count(machine: Machine, harm: str) -> None:
+    before = machine.table()
+    machine.nft("-f", "-", text=harm)
+    assert machine.idc("standing").returncode == 1
+    assert machine.idc("ensure").returncode == 0
+    assert machine.table() == before
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+HEAD = RULES[: RULES.index("table inet idc {")]
+BROKEN = {
+    "empty": "",
+    "only its comments": HEAD[: HEAD.index("table inet idc")],
+    "cut off after the old table's end": HEAD,
+    "cut off in a chain": RULES[: RULES.index("chain output")],
+    "without a chain": RULES.replace("type filter hook output", "type filter hook postrouting"),
+    "a chain that ends in its policy": RULES.replace('counter name "deny_input" drop', 'counter name "deny_input"'),
+    "a policy of accept": RULES.replace(
+        "hook forward priority filter; policy drop", "hook forward priority filter; policy accept"
+    ),
+    "says nothing of forwarding": RULES.replace("# forwarding:", "# forwards:"),
+    "no rules at all": "nonsense\n",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_rule_set_that_is_not_whole_is_refused(machine: Machine, text: str) -> None:
+    before = machine.table()
+    machine.ruleset.write_text(text)
+    refused = machine.idc("reload")
+    assert refused.returncode == 1
+    assert "the rules that stood before still stand" in refused.stderr
+    assert machine.table() == before
+    assert machine.idc("ensure").returncode == 1
+    assert machine.idc("start").returncode == 1
+    assert "flows" not in machine.table()
+    assert machine.table().count("\t\tdrop\n") == 4
+    assert machine.forwards == "0"
+    machine.ruleset.write_text(RULES)
+    assert machine.idc("ensure").returncode == 0
+    assert machine.table() == before
+
+
+UNDONE = ("delete table inet idc", "flush chain inet idc forward", "add table inet idc { flags dormant; }")
+
+
+@pytest.mark.parametrize("more", UNDONE)
+def test_what_loads_and_leaves_no_whole_table_closes(machine: Machine, more: str) -> None:
+    machine.ruleset.write_text(f"{RULES[:-2]}}}\n{more}\ntable inet beside {{\n}}\n")
+    assert machine.idc("reload").returncode == 1
+    assert machine.table().count("\t\tdrop\n") == 4
+    assert "accept" in machine.table(), "lo"
+    assert "flows" not in machine.table()
+
+
+def test_rules_changed_by_hand_do_not_outlive_a_file_that_cannot_be_loaded(machine: Machine) -> None:
+    machine.nft("-f", "-", text=HARMS["a rule more"])
+    machine.ruleset.write_text("nonsense\n")
+    assert machine.idc("reload").returncode == 1
+    assert machine.forwards == "0"
+    assert "\t\taccept" not in machine.table()
+
+
+def test_without_its_closed_file_it_shuts_everything(machine: Machine) -> None:
+    machine.closed.write_text("")
+    machine.ruleset.write_text("")
+    assert machine.idc("start").returncode == 1
+    assert machine.table().count("\t\tdrop\n") == 4
+    assert machine.table().count('"lo" accept') == 3
+
+
+def test_stop_closes(machine: Machine) -> None:
+    assert machine.idc("stop").returncode == 0
+    assert machine.forwards == "0"
+    assert machine.table().count("\t\tdrop\n") == 4
+    assert machine.idc("standing").returncode == 1
+
+
+# -- what the watch notices --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+def test_the_watch_loads_again_what_was_changed_by_hand(machine: Machine, harm: str) -> None:
+    before = machine.table()
+    with machine.watching() as log:
+        machine.nft("-f", "-", text=harm)
+        assert soon(lambda: machine.asked != [])
+        assert soon(lambda: machine.table() == before)
+        said = log.read_text()
+    assert "<1>the packet rules were changed by something else (by nft, process " in said
+    assert "<1>is nobody's:" in said or "<1>is missing:" in said
+
+
+def test_the_watch_takes_its_own_loads_for_no_change(machine: Machine) -> None:
+    with machine.watching() as log:
+        machine.ruleset.write_text(OTHER)
+        assert machine.idc("reload").returncode == 0
+        machine.do("ip", "link", "add", "name", "br-x", "type", "bridge")
+        time.sleep(1.5)
+        assert log.read_text() == ""
+    assert machine.asked == []
+
+
+def test_the_watch_reports_tables_beside_ours(machine: Machine) -> None:
+    with machine.watching() as log:
+        machine.nft("add", "table", "netdev", "strange")
+        assert soon(lambda: "<4>tables beside ours: table netdev strange" in log.read_text())
+        assert "by nft" in log.read_text()
+    assert machine.asked == [], "ours are as they were"
+
+
+def test_the_watch_is_not_kept_from_looking_by_much_that_happens(machine: Machine) -> None:
+    """Somebody who changes something all the time, so that there is never a quiet moment."""
+    noise = "while :; do nft add table ip noise; nft delete table ip noise; done"
+    argv = ["ip", "netns", "exec", machine.name, "sh", "-c", noise]
+    with machine.watching(), subprocess.Popen(argv, start_new_session=True) as noisy:
+        try:
+            time.sleep(0.5)
+            machine.nft("-f", "-", text=HARMS["a rule more"])
+            assert soon(lambda: machine.asked != [] and "\t\taccept" not in machine.table())
+        finally:
+            os.killpg(noisy.pid, 9)
