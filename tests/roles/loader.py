@@ -14,7 +14,13 @@ from idc import paths
 FILES = paths.resources() / "roles/firewall/files"
 PATIENCE = 10.0  # seconds
 # In place of systemd: what the unit's ExecReload would do.
-SYSTEMCTL = '#!/bin/sh\necho "$@" >> "$IDC_FIREWALL_RUN/asked"\nexec "{loader}" reload\n'
+SYSTEMCTL = """\
+#!/bin/sh
+case $1 in
+try-restart) echo "$2" >> "$IDC_FIREWALL_RUN/restarted" ;;
+*) echo "$@" >> "$IDC_FIREWALL_RUN/asked" && exec "{loader}" reload ;;
+esac
+"""
 
 
 class Machine:
@@ -63,6 +69,12 @@ class Machine:
     def asked(self) -> list[str]:
         """What systemd was asked to do."""
         path = self.run / "asked"
+        return path.read_text().splitlines() if path.exists() else []
+
+    @property
+    def restarted(self) -> list[str]:
+        """Units that systemd was asked to restart where they run."""
+        path = self.run / "restarted"
         return path.read_text().splitlines() if path.exists() else []
 
     @contextmanager

@@ -63,6 +63,18 @@ def test_another_loader_loads_again(machine: Machine) -> None:
     assert machine.idc("standing").returncode == 0
 
 
+def test_a_watch_of_another_version_is_restarted(machine: Machine) -> None:
+    """It compares with what another program wrote down, and would see a change after every load."""
+    with machine.watching():
+        pass
+    assert machine.idc("ensure").returncode == 0
+    assert machine.restarted == []
+    with machine.loader.open("a") as file:
+        file.write("# another version\n")
+    assert machine.idc("ensure").returncode == 0
+    assert machine.restarted == ["idc-firewall-watch.service"]
+
+
 HARMS = {
     "an element more": "add element inet idc flows { 10.64.16.0/28 . 10.64.16.16/28 . tcp . 22 }",
     "an element less": "delete element inet idc flows { 10.64.0.0/28 . 10.64.16.0/27 . tcp . 8080 }",
