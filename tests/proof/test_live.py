@@ -12,9 +12,9 @@ from idc.live import nft
 from idc.live.probe import Verdict
 from idc.live.snapshot import ContainerState, Link, NetworkState, Part, Route, Snapshot, Traffic
 from idc.operate import prove_live
-from idc.proof import prove_snapshots
+from idc.proof import Proof, prove_snapshots
 from tests.proof import centres, live
-from tests.proof.mutants_of_rules import PROMISES, RULES
+from tests.proof.mutants_of_rules import PROMISES, RULES, UNKNOWN
 from tests.proof.spoil import Mutant, centre
 
 pytestmark = pytest.mark.live  # nft lists the rules, from a namespace of its own: needs root
@@ -41,18 +41,33 @@ OF_TEXT = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "mutant", [m for m in (*RULES, *PROMISES) if m.name not in OF_TEXT], ids=lambda mutant: mutant.name
-)
-def test_what_is_wrong_in_a_listed_rule_set_is_found(good: dict[str, Snapshot], mutant: Mutant) -> None:
+def listed(good: dict[str, Snapshot], mutant: Mutant) -> Proof:
+    """The proof of the town where a host lists the mutant's rules."""
     town, fresh = centre(), centre()
     mutant.spoil(town)
     found = dict(good)
     for name, text in town.rules.items():
         if text != fresh.rules[name]:
             found[name] = replace(found[name], rules=Part(nft.parse(live.listed(text))))
-    proof = prove_snapshots(town.plan, found)
+    return prove_snapshots(town.plan, found)
+
+
+@pytest.mark.parametrize(
+    "mutant", [m for m in (*RULES, *PROMISES) if m.name not in OF_TEXT], ids=lambda mutant: mutant.name
+)
+def test_what_is_wrong_in_a_listed_rule_set_is_found(good: dict[str, Snapshot], mutant: Mutant) -> None:
+    proof = listed(good, mutant)
     assert any(mutant.says in str(violation) for violation in proof.violations), proof.summary
+
+
+ENDS = [mutant for mutant in UNKNOWN if "its policy lapses" in mutant.says]
+
+
+@pytest.mark.parametrize("mutant", ENDS, ids=lambda mutant: mutant.name)
+def test_a_listed_chain_that_ends_in_its_policy_is_unknown(good: dict[str, Snapshot], mutant: Mutant) -> None:
+    proof = listed(good, mutant)
+    assert proof.verdict == "unknown", proof.summary
+    assert any(mutant.says in str(unknown) for unknown in proof.unknown)
 
 
 def table(family: str, *rules: object, **chain: object) -> nft.Ruleset:

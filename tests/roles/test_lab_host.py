@@ -144,6 +144,18 @@ def test_what_a_killed_run_put_and_did_not_load_is_loaded_by_the_next(lab: Lab, 
     assert run(station, "base", hosts=("one",)).changed == 0
 
 
+def test_rules_that_a_killed_run_did_not_load_are_loaded(lab: Lab, station: Station) -> None:
+    """The file is the plan's, and the kernel has older rules: nothing is written, and so nothing is notified."""
+    before = rules(lab, "one")
+    lab.shell("one", "systemctl stop idc-firewall-watch; nft -f /etc/idc/firewall/closed.nft")
+    assert rules(lab, "one") != before
+    result = run(station, "open", hosts=("one",))
+    assert result.ok, result
+    assert result.hosts["one"].changes == ("8.1.3.2 b | the kernel holds the plan's flows",)
+    assert rules(lab, "one") == before
+    lab.shell("one", "systemctl start idc-firewall-watch")
+
+
 def test_a_restarted_host_comes_back_as_it_was(lab: Lab) -> None:
     before = rules(lab, "one"), lab.shell("one", "ip route show proto 73")
     docker_network(lab, "one")
@@ -186,7 +198,13 @@ def test_containers_live_on_when_the_engine_or_the_rules_are_restarted(lab: Lab)
 
 @pytest.mark.parametrize(
     "harm",
-    ["nft flush ruleset", "nft delete table inet idc", "nft insert rule inet idc forward accept"],
+    [
+        "nft flush ruleset",
+        "nft delete table inet idc",
+        "nft insert rule inet idc forward accept",
+        "nft add element inet idc flows '{ 10.111.2.0/28 . 10.111.0.0/28 . tcp . 22 }'",
+        "nft add table inet idc '{ flags dormant; }'",
+    ],
 )
 def test_rules_that_something_else_changed_are_loaded_again(lab: Lab, harm: str) -> None:
     before = rules(lab, "one")

@@ -1,75 +1,32 @@
 """Closing: rule sets pushed to hosts at once, and the conntrack entries of what was closed deleted.
 
 Opening is the firewall role's work. Closing must not wait for a whole role run, and is always allowed; the file it
-writes is the one the role writes, so the role finds nothing to change afterwards. What the kernel has loaded afterwards
-is read back: that a command ended well is no proof.
+writes is the one the role writes, so the role finds nothing to change afterwards. On the host ``closing_program``
+compares the kernel with the file, whoever wrote it, and reads back what is loaded: a command that ended well proves
+nothing.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, summarize_address_range
+from pathlib import Path
 from typing import Any, Final
 
 from idc import render
 from idc.engine.hosts import Hosts
 from idc.errors import EngineError
+from idc.operate import closing_program
 from idc.plan.types import Flow, Plan
 
 DEADLINE: Final = 30.0  # seconds for one host
 RULESET: Final = "/etc/idc/firewall/ruleset.nft"
 PERMITS: Final = ("flows", "host_in", "host_out")  # the sets of a host's table that let packets pass
 
-# On the host: check, swap, reload; then cut the connections that the new rules no longer allow.
-SCRIPT = r"""
-import json, os, re, subprocess, sys
-order = json.load(sys.stdin)
-target = "/etc/idc/firewall/ruleset.nft"
-changed = False
-try:
-    with open(target) as file:
-        old = file.read()
-except FileNotFoundError:
-    old = ""
-if order["ruleset"] is not None and old != order["ruleset"]:
-    new = target + ".new"
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(order["ruleset"]); file.flush(); os.fsync(file.fileno())
-    check = subprocess.run(["nft", "-c", "-f", new], capture_output=True, text=True)
-    if check.returncode:
-        sys.exit("nft refused the rule set: " + check.stderr.strip())
-    os.replace(new, target)
-    done = subprocess.run(["systemctl", "reload-or-restart", "idc-firewall.service"], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit("idc-firewall.service: " + done.stderr.strip())
-    changed = True
-# What the roles recorded stays true: their file is the one that stands now.
-record = "/var/lib/idc/roles.json"
-if order["record"] and os.path.exists(record):
-    with open(record) as file:
-        known = json.load(file)
-    if known.get("open") == order["record"][0]:
-        known["open"] = order["record"][1]
-        with open(os.open(record + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(known, file); file.flush(); os.fsync(file.fileno())
-        os.replace(record + ".new", record)
-cut = 0
-for words in order["cut"]:
-    done = subprocess.run(["conntrack", "-D", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    counted = re.search(r"(\d+) flow entries have been deleted", done.stderr)
-    cut += int(counted.group(1)) if counted else 0
-loaded = {}
-if order["read"]:
-    done = subprocess.run(["nft", "-j", "list", "table", "inet", "idc"], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit("the table that should be loaded is not: " + done.stderr.strip())
-    for entry in json.loads(done.stdout)["nftables"]:
-        if entry.get("set", {}).get("name") in order["read"]:
-            loaded[entry["set"]["name"]] = entry["set"].get("elem", [])
-print(json.dumps({"changed": changed, "cut": cut, "loaded": loaded}))
-"""
+_PROGRAM: Final = Path(closing_program.__file__)
 
 
 @dataclass(frozen=True)
@@ -137,10 +94,11 @@ def push(hosts: Hosts, orders: Mapping[str, Order], *, read: bool = False) -> di
 
     An error stands in place of a host that was not reached or refused.
     """
+    program = ["python3", "-c", _PROGRAM.read_text()]
     answers = hosts.run_each(
         {
             name: (
-                ["python3", "-c", SCRIPT],
+                program,
                 json.dumps(
                     {
                         "ruleset": render.firewall(order.plan, name) if order.plan else None,
@@ -193,7 +151,7 @@ def _networks(element: Any) -> Iterator[IPv4Network]:
         if isinstance(first, str):  # else of ports
             yield from summarize_address_range(IPv4Address(first), IPv4Address(last))
     elif isinstance(element, str):
-        if element[:1].isdigit():  # else a protocol
+        with suppress(ValueError):  # a protocol or a link
             yield IPv4Network(element)
     elif not isinstance(element, int):
         raise EngineError(f"an element of a set of a form that is not known: {json.dumps(element)}")

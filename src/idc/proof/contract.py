@@ -329,8 +329,9 @@ class _Maker:
             return none, Boxes.union(6, [*by_link, *more[0]]), Boxes.union(6, [*sent, *more[1]]), none, none
         own = int(self.host.address)
         by_link.append(self._error(Field.SADDR))
-        itself = self._itself()
-        sent += [Boxes.of(4, {Field.SADDR: a, Field.PROTO: ICMP, Field.SPORT: _FRAG_NEEDED}) for a in itself]
+        itself = np.array(self._itself(), dtype=np.int64).reshape((-1, 2))
+        errors = Boxes.table(4, (Field.SADDR,), itself[:, [0]], itself[:, [1]]).limited(Field.PROTO, (ICMP, ICMP))
+        sent.append(errors.limited(Field.SPORT, (_FRAG_NEEDED, _FRAG_NEEDED)))
         calls: list[Boxes] = []  # what it sends by its rules
         taken: list[Boxes] = []
         must_in: list[Boxes] = []

@@ -210,8 +210,10 @@ def _host_rules(plan: Plan, host: Host, segments: Sequence[Segment]) -> list[_Ho
 
 def _links(host: Host, segments: Sequence[Segment], network: IPv4Network, *, here: bool) -> Iterator[str]:
     """The links behind which addresses are: bridges, the uplink, or with ``here`` those to the outside."""
-    yield from (segment.bridge for segment in segments if segment.subnet.overlaps(network))
-    if any(network.subnet_of(block) for block in host.blocks):
+    mine = [block for block in host.blocks if network.overlaps(block)]
+    if mine:
+        yield from (segment.bridge for segment in segments if segment.subnet.overlaps(network))
+    if any(network.subnet_of(block) for block in mine):
         return
     if not here:
         yield host.uplink_interface.name

@@ -31,10 +31,12 @@ def facts(plan: Plan = PLAN, *, firewall: str = "active", **spoiled: Any) -> Hos
     return HostFacts("", {}, "", {"idc-firewall": firewall}, tuple(containers), (), (), frozenset())
 
 
-def listing(*, policy: str = "drop", ruled: tuple[str, ...] = ("input", "forward", "output"), lost: int = 0) -> str:
+def listing(
+    *, policy: str = "drop", ruled: tuple[str, ...] = ("input", "forward", "output"), lost: int = 0, last: str = "drop"
+) -> str:
     """The table as nft lists it."""
     chains = [{"chain": {"name": name, "hook": name, "policy": policy}} for name in ("input", "forward", "output")]
-    rules = [{"rule": {"chain": name}} for name in ruled]
+    rules = [{"rule": {"chain": name, "expr": [{"counter": name}, {last: None}]}} for name in ruled]
     elements = list(range(len(flow_boxes(HOST, PLAN.flows)) - lost))
     return json.dumps({"nftables": [*chains, *rules, {"set": {"name": "flows", "elem": elements}}]})
 
@@ -56,6 +58,8 @@ def test_a_host_on_which_all_is_well_is_well() -> None:
         (facts(), "", 1, "its table is not loaded"),
         (facts(), listing(policy="accept"), 0, "not sealed"),
         (facts(), listing(ruled=()), 0, "emptied"),
+        (facts(), listing(last="accept"), 0, "not sealed"),
+        (facts(), '{"nftables": [{"table": {"family": "inet", "name": "idc", "handle": 1, "flags": ', 0, "not sealed"),
         (facts(), listing(lost=1), 0, "not as applied"),
     ],
 )
