@@ -15,8 +15,15 @@ from idc import paths
 from idc.cli.common import print_json
 from idc.errors import BusyError, EngineError, InputError, RefusedError, UsageError
 
-# Programs that only the tests need, and the Debian packages they come in.
-PACKAGES = {"shellcheck": "shellcheck", "curl": "curl"}
+# Programs and files that only the tests need, and the Debian packages they come in.
+PACKAGES = {
+    "shellcheck": "shellcheck",
+    "curl": "curl",
+    "nginx": "nginx",
+    "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so": "libnginx-mod-http-modsecurity",
+    "/usr/share/modsecurity-crs/owasp-crs.load": "modsecurity-crs",
+}
+WHOLE: Final = "IDC_TEST_WHOLE"  # set where everything is there: a test that lacks something fails, it is not skipped
 LOCK: Final = Path("/run/lock/idc-test.lock")  # of the machine, whatever checkout is tested: all share one engine
 
 # pytest's exit code -> idc's. Its 2 is a test file that cannot be read: Ctrl-C reaches idc itself, which says 130.
@@ -56,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     with alone(LOCK, 0.0, _busy) as lock:
         machine.ensure(lambda text, _: say(text), extra=PACKAGES)
         environment.update(toolchain.ensure(say).env())
+        environment[WHOLE] = "1"
         # The live tests share one small centre: they run in one worker, beside the rest.
         command += ["-n", "2", "--dist", "loadgroup"]
         return _pytest(command, args, environment, lock)

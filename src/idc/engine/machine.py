@@ -49,7 +49,7 @@ Progress = Callable[[str, float], None]
 def ensure(progress: Progress, extra: Mapping[str, str] = MappingProxyType({})) -> None:
     """Install what is missing and start the engine when none answers; does nothing, in milliseconds, when all is there.
 
-    ``extra``: further programs and their packages (``{"shellcheck": "shellcheck"}`` for the project's own tests).
+    ``extra``: further programs, or files by their path, and their packages (for the project's own tests).
     Raises ToolError, Unreachable or BusyError, each with what to do.
     """
     programs = {**PROGRAMS, **extra}
@@ -103,6 +103,8 @@ def _answers_by_client(deadline: float) -> bool:
 
 
 def _find(program: str) -> str | None:
+    if program.startswith("/"):  # a file that a package brings
+        return program if Path(program).exists() else None
     return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{_SBIN}")
 
 
