@@ -292,21 +292,6 @@ def test_an_altered_file_of_a_tenant_is_refused(lock: Lock, folder: Path) -> Non
     assert "was altered" in only(folder).message
 
 
-def test_a_lock_from_before_the_list_of_tenants_says_what_to_do(lock: Lock, folder: Path) -> None:
-    """To restore it, as for any other, may bring the same back."""
-    file = folder / "platform.yaml"
-    header, _, text = file.read_text().partition("\n")
-    document = json.loads(text)
-    del document["tenants"]
-    file.write_text(f"{header}\n{json.dumps(document, indent=1)}\n")
-    with pytest.raises(InputError) as caught:
-        Lock.read(folder)
-    (problem,) = caught.value.problems
-    assert problem.file == str(file)
-    assert "earlier idc" in problem.message
-    assert "idc destroy" in problem.hint
-
-
 def test_a_missing_platform_file_is_refused(folder: Path) -> None:
     (folder / "platform.yaml").unlink()
     assert only(folder).file == str(folder / "platform.yaml")
