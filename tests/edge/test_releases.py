@@ -40,6 +40,12 @@ def test_a_release_is_checked_by_the_program_that_will_read_it(releases: Edge) -
     assert not releases.check("none")
 
 
+def test_an_edge_without_a_site_yet_is_a_valid_release(edge: Edge) -> None:
+    """As the first `up` begins: the edge stands before any site does."""
+    write_release(edge.folder, "empty", {path: edge.moved(text) for path, text in rendered(edge.plan, ()).items()})
+    assert edge.check("empty")
+
+
 def test_every_stage_and_a_takeover_make_a_valid_release(edge: Edge) -> None:
     """The plan as it is while images are replaced: a second address behind each site."""
     containers = tuple(
