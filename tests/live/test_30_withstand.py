@@ -182,6 +182,35 @@ def test_a_paused_host_is_named_within_the_deadline_and_nothing_is_left(small: L
     wait_all_serving(plan_of(small), 60)
 
 
+def test_a_host_paused_while_stacks_run_ends_the_run_soon_and_the_next_one_mends_it(small: LiveCentre) -> None:
+    name, log = LAB + "web-1", small.stations.parent / "paused.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "idc", "up", str(small.folder), "--no-verify", "--full"], cwd=ROOT,
+            env=small.environment, stdout=out, stderr=out, start_new_session=True,
+        )  # fmt: skip
+        limit = time.monotonic() + 300
+        while "tenant stacks" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < limit, log.read_text()
+            time.sleep(0.02)
+        small.docker("pause", name)
+        began = time.monotonic()
+        try:
+            code = process.wait(timeout=400)
+            seconds = time.monotonic() - began
+        finally:
+            small.docker("unpause", name)
+    assert code == 3, log.read_text()
+    assert "web-1" in log.read_text().partition("failed")[2]
+    assert seconds < 180
+    assert not processes_of(small.station)
+    assert not list((small.station / "state").rglob("locks/**/*.json"))
+    small.up()
+    wait_all_serving(plan_of(small), 60)
+    assert findings(small) == []
+
+
 def test_another_clone_recognises_the_lab_and_says_what_to_do(small: LiveCentre, tmp_path: Path) -> None:
     other = LiveCentre(tmp_path / "centre", tmp_path / "stations")
     shutil.copytree(ROOT / "centres" / "small" / "extranet", other.folder, ignore=shutil.ignore_patterns("locks"))

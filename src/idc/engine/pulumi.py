@@ -144,6 +144,14 @@ class PulumiRunner:
         """
         return self._backend.break_locks(self._backend.stranded_locks())
 
+    def at_work(self) -> frozenset[str]:
+        """The stacks that run now."""
+        return self._running.stacks()
+
+    def cut_off(self, stack: str, why: str) -> None:
+        """End a stack that runs now: its result is not ok and says why."""
+        self._running.cut_off(stack, why)
+
     # -- how ---------------------------------------------------------------------------------------------------------
 
     def _all(

@@ -26,14 +26,16 @@ class Running:
     """The CLIs that run now, so that all can be ended at once, and by whom idc is survived (see language_host)."""
 
     register: Callable[[int], None]
-    _processes: set[subprocess.Popen[str]] = field(default_factory=set)
+    _processes: dict[subprocess.Popen[str], str] = field(default_factory=dict)  # with their stacks
+    _cut: dict[str, str] = field(default_factory=dict)  # stack -> why it was ended
     _guard: threading.Lock = field(default_factory=threading.Lock)
     ended: bool = False
 
-    def started(self, process: subprocess.Popen[str]) -> None:
+    def started(self, process: subprocess.Popen[str], stack: str) -> None:
         """Note a CLI. Its pid names its session."""
         with self._guard:
-            self._processes.add(process)
+            self._processes[process] = stack
+            self._cut.pop(stack, None)
             self.register(process.pid)
         if self.ended:  # it was started while all the others were being ended
             kill_session(process.pid)
@@ -41,8 +43,28 @@ class Running:
     def finished(self, process: subprocess.Popen[str]) -> None:
         """A CLI has ended, and nothing of its session is left."""
         with self._guard:
-            self._processes.discard(process)
+            self._processes.pop(process, None)
             self.register(-process.pid)
+
+    def stacks(self) -> frozenset[str]:
+        """The stacks that run now."""
+        with self._guard:
+            return frozenset(self._processes.values())
+
+    def cut_off(self, stack: str, why: str) -> None:
+        """End one stack as its deadline would, for a reason."""
+        with self._guard:
+            mine = [process for process, name in self._processes.items() if name == stack]
+            if mine:
+                self._cut[stack] = why
+        interrupt(mine, _LAST_WORDS)
+        for process in mine:
+            kill_session(process.pid)
+
+    def why_cut(self, stack: str) -> str:
+        """Why a stack was cut off; empty where it was not."""
+        with self._guard:
+            return self._cut.get(stack, "")
 
     def end_all(self) -> None:
         """End all: first by the interrupt that lets a CLI write its state and give back its lock, then by force."""
@@ -80,7 +102,7 @@ def run(what: Run, running: Running, tell: Tell) -> StackResult:
             )  # fmt: skip
         except OSError as error:
             raise EngineError(f"the Pulumi CLI cannot be started: {error}") from error
-        running.started(process)
+        running.started(process, what.stack)
         reading = Reading()
         try:
             with deadline(process, what.deadline, grace=_LAST_WORDS) as late:
@@ -106,6 +128,8 @@ def run(what: Run, running: Running, tell: Tell) -> StackResult:
             f"not done within {what.deadline:.0f} s, ended: an engine does not answer, or is too slow. "
             "What was made so far is in the state; the same command goes on from here"
         )
+    elif code != 0 and (why := running.why_cut(what.stack)):
+        trouble = f"ended: {why}. What was made so far is in the state; the same command goes on from here"
     else:
         trouble = "ended before it was done" if running.ended and code != 0 else ""
     return reading.result(what.stack, code=code, seconds=seconds, trouble=trouble)

@@ -22,6 +22,7 @@ from idc.engine.pulumi_events import StackResult
 from idc.errors import EngineError
 from idc.operate.context import Work
 from idc.operate.progress import Progress
+from idc.operate.watchdog import watching
 from idc.plan.types import Plan, Slot
 
 DEADLINE_PING = 5.0  # seconds for an engine to answer
@@ -233,9 +234,10 @@ def run(
         return left
 
     ready = [name for name in digests if name not in failed]
-    results = runner.up(
-        ready, parallel=PARALLEL, deadline=DEADLINE_STACK, on_event=on_event, refresh=refresh, before=before
-    )
+    with watching(engines, runner):
+        results = runner.up(
+            ready, parallel=PARALLEL, deadline=DEADLINE_STACK, on_event=on_event, refresh=refresh, before=before
+        )
     engines.ask([result.stack for result in results if not result.ok], DEADLINE_PING)
     for result in results:
         if not result.ok:
@@ -280,10 +282,17 @@ class Engines:
 
     def ask(self, stacks: Sequence[str], deadline: float) -> None:
         """Ask the engines of these stacks that are not known to be lost, each once."""
+        self.lose(self.silent(stacks, deadline))
+
+    def silent(self, stacks: Sequence[str], deadline: float) -> dict[str, str]:
+        """The engines of these stacks that do not answer now, of those that are not known to be lost."""
         unknown = sorted({host for stack in stacks for host in self._on(stack)} - set(self._lost))
-        if unknown:
-            answers = self._hosts.ping_engines(unknown, deadline)
-            self._lost.update({host: error.message for host, error in answers.items()})
+        answers = self._hosts.ping_engines(unknown, deadline) if unknown else {}
+        return {host: error.message for host, error in answers.items()}
+
+    def lose(self, found: Mapping[str, str]) -> None:
+        """Take engines as lost for the whole run."""
+        self._lost.update(found)
 
     def missing(self, stack: str) -> str:
         """In words which engines of a stack do not answer, as far as they were asked; nothing when all do."""

@@ -124,6 +124,12 @@ class Runner:
         self.refreshed: set[str] = set()
         self.hosts, self.late, self.hangs = hosts, late, hangs
 
+    def at_work(self) -> frozenset[str]:
+        return frozenset()
+
+    def cut_off(self, stack: str, why: str) -> None:
+        raise AssertionError(stack)
+
     def up(self, names: list[str], *, refresh: set[str], before: Any, **_: object) -> list[StackResult]:
         self.ran, self.refreshed = names, set(refresh) & set(names)
         assert all(before(name) > 0 for name in names)
