@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -110,11 +112,29 @@ def test_a_restart_comes_back_sealed_and_serving_by_itself(small: LiveCentre, ho
         small.on(host, "systemctl restart docker")
     else:
         small.on(host, "systemctl restart idc-firewall")
+    restarted = time.time()
     seconds = wait_all_serving(plan_of(small), 90)
     print(f"{what} of {host} restarted: serving after {seconds:.1f} s")
     assert "policy drop" in closed_chain(small, host)
     assert small.on(host, "sysctl -n net.ipv4.ip_forward") == "1"
+    wait_looked_after(small, host, restarted)
     assert small.idc("up", str(small.folder), "--no-verify", "--json").ok().json["centres"][0]["ok"]
+
+
+def wait_looked_after(small: LiveCentre, host: str, since: float) -> None:
+    """Every container's health is looked at again: an engine that has forgotten to would call a dead one well."""
+    limit = time.monotonic() + 30
+    asked = "docker inspect $(docker ps -q) --format '{{.Name}} {{json .State.Health.Log}}'"
+    while True:
+        last = {}
+        for line in small.on(host, asked).splitlines():
+            name, _, log = line.partition(" ")
+            starts = [datetime.fromisoformat(entry["Start"][:19]).replace(tzinfo=UTC) for entry in json.loads(log)]
+            last[name] = max(starts, default=datetime.fromtimestamp(0, UTC))
+        if last and all(seen.timestamp() > since for seen in last.values()):
+            return
+        assert time.monotonic() < limit, f"not looked at again: {last}"
+        time.sleep(1)
 
 
 def test_a_restarted_centre_still_proves_tight(small: LiveCentre) -> None:
