@@ -15,6 +15,8 @@ from rich.console import Console
 from idc.model import Declaration, load
 from idc.plan import diff, make, show
 from idc.plan.lock import Lock
+from idc.proof import delta
+from idc.report import delta as opening
 from tests.conftest import ROOT
 from tests.docs.pages import Block, blocks
 
@@ -84,6 +86,7 @@ def test_the_plan_that_the_readme_shows_is_what_idc_prints(tmp_path: Path) -> No
     after, _ = make(loaded(example, tmp_path), lock, {}, today=date(2026, 1, 1))
     console = Console(soft_wrap=True, highlight=False, width=400, file=StringIO())
     show.text(diff.compare(before, after), console)
+    opening.text(delta.compare(before, after), console)
     assert isinstance(console.file, StringIO)
     printed = console.file.getvalue()
     (shown,) = (block.text for block in blocks("text") if block.page == "README.md")

@@ -1,6 +1,7 @@
 """What `idc plan` prints for one change of the small centre: a tenant comes, a site goes, flows end and are renewed.
 
 python -m tests.plans.change > tests/plans/change.txt
+python -m tests.plans.change --markdown > tests/plans/change.md
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from rich.console import Console
 from idc.model import load
 from idc.plan import diff, make, show
 from idc.plan.lock import Lock
+from idc.proof import delta
+from idc.report import delta as opening
 from idc.report import past
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,8 +60,8 @@ def change(folder: Path) -> None:
     edit(folder / "tenants" / "staff.yaml", "Staff desk", "Porter")
 
 
-def text() -> str:
-    """The words, as on a terminal that is wide enough."""
+def text(*, markdown: bool = False) -> str:
+    """The words, as on a terminal that is wide enough, or for a pull request."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "centre"
         shutil.copytree(ROOT / CENTRE, folder, ignore=shutil.ignore_patterns("locks"))
@@ -68,12 +71,17 @@ def text() -> str:
         change(folder)
         declaration = load(folder, today=TODAY)
         after, _ = make(declaration, lock, {}, today=TODAY)
+        changes, isolation = diff.compare(before, after), delta.compare(before, after)
+        if markdown:
+            parts = show.markdown(changes), opening.markdown(isolation), past.markdown(declaration.expired)
+            return "".join(parts).replace(show.escape(str(folder)), show.escape(str(CENTRE)))
         stream = StringIO()
         console = Console(file=stream, width=400, soft_wrap=True, highlight=False)
-        show.text(diff.compare(before, after), console)
+        show.text(changes, console)
+        opening.text(isolation, console)
         past.text(declaration.expired, console)
         return stream.getvalue().replace(str(folder), str(CENTRE))
 
 
 if __name__ == "__main__":
-    sys.stdout.write(text())
+    sys.stdout.write(text(markdown="--markdown" in sys.argv))

@@ -27,10 +27,11 @@ def test_the_plan_is_as_it_was_reviewed(name: str, root: Path) -> None:
     assert summary(plan_of(root / CENTRES[name])) == golden.read_text(), f"on purpose? then: {command}"
 
 
-def test_what_the_operator_reads_of_a_change_is_as_it_was_reviewed(root: Path) -> None:
-    golden = root / "tests" / "plans" / "change.txt"
-    assert change.text() == golden.read_text(), (
-        "on purpose? then: python -m tests.plans.change > tests/plans/change.txt"
+@pytest.mark.parametrize(("name", "options"), [("change.txt", ""), ("change.md", " --markdown")])
+def test_what_the_operator_reads_of_a_change_is_as_it_was_reviewed(name: str, options: str, root: Path) -> None:
+    golden = root / "tests" / "plans" / name
+    assert change.text(markdown=bool(options)) == golden.read_text(), (
+        f"on purpose? then: python -m tests.plans.change{options} > tests/plans/{name}"
     )
 
 

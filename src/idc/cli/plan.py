@@ -9,6 +9,8 @@ from idc.cli.common import add_centre, centre_folders, each_centre, print_json
 from idc.operate import context, gate
 from idc.plan.diff import compare
 from idc.plan.show import document, markdown, text
+from idc.proof import delta
+from idc.report import delta as opening
 from idc.report import past, policies, proven
 
 
@@ -28,19 +30,22 @@ def run(args: argparse.Namespace) -> int:
         changes = compare(work.applied, work.plan)
         decision = gate.foresee(work)
         proof = gate.prove_change(work.plan, gate.standing(work))
+        isolation = delta.compare(work.applied, work.plan)
         ok = ok and decision.ok and proof.holds
         if args.json:
             documents[work.plan.id] = {
                 **document(changes),
+                "isolation": opening.document(isolation),
                 "expired": past.document(expired),
                 "policies": policies.document(decision),
                 "proof": proven.document(proof),
             }
         elif args.markdown:
-            parts = markdown(changes), past.markdown(expired), policies.markdown(decision), proven.markdown(proof)
-            sys.stdout.write("".join(parts))
+            parts = markdown(changes), opening.markdown(isolation), past.markdown(expired), policies.markdown(decision)
+            sys.stdout.write("".join((*parts, proven.markdown(proof))))
         else:
             text(changes)
+            opening.text(isolation)
             past.text(expired)
             policies.text(decision)
             proven.text(proof)

@@ -58,18 +58,23 @@ def prove_between(old: Plan, narrowed: Plan, new: Plan, rules: Mapping[str, Mapp
 
 
 def _changed(old: Plan, new: Plan, given: Collection[str]) -> Iterator[Host]:
-    """Hosts whose rules may differ. One that is new was closed, and what closes everything is the same everywhere."""
+    """Hosts to be judged. One that is new was closed, and what closes everything is the same everywhere."""
+    names = differing(old, new, given)
+    return (host for host in new.hosts if host.name in names and host.name in old.host_by_name)
+
+
+def differing(old: Plan, new: Plan, given: Collection[str] = ()) -> set[str]:
+    """Hosts whose rules may differ, those that come and go too."""
     names = set(given)
     if old.hosts != new.hosts:
-        names.update(host.name for host in new.hosts)
+        names.update(host.name for plan in (old, new) for host in plan.hosts)
     for flow in set(old.flows) ^ set(new.flows):
         names |= flow.hosts
     names |= {segment.host for segment in set(old.segments) ^ set(new.segments)}
     names |= {listener.host for listener in set(old.listeners) ^ set(new.listeners)}
     names |= {rule.host for rule in set(old.host_rules) ^ set(new.host_rules)}
     slots = [{(c.name, c.host, c.address(), c.address_a, c.address_b) for c in plan.containers} for plan in (old, new)]
-    names |= {host for _, host, *_ in slots[0] ^ slots[1]}
-    return (host for host in new.hosts if host.name in names and host.name in old.host_by_name)
+    return names | {host for _, host, *_ in slots[0] ^ slots[1]}
 
 
 def _passed_on(old: Plan, new: Plan) -> Iterator[Violation]:

@@ -24,8 +24,8 @@ REPLY = int(Ct.ESTABLISHED_REPLY)
 _NUMBERS = {"tcp": TCP, "udp": UDP}
 _PEOPLE = {"internet": HostInterface.INTERNET, "fabric": HostInterface.FABRIC}
 _FRAG_NEEDED = 3 << 8 | 4  # ICMP type and code
-_NEIGHBOURS: Interval = (135 << 8, (136 << 8) + 255)  # neighbour solicitation and advertisement
-_TOO_BIG: Interval = (2 << 8, (2 << 8) + 255)
+NEIGHBOURS: Interval = (135 << 8, (136 << 8) + 255)  # neighbour solicitation and advertisement
+TOO_BIG: Interval = (2 << 8, (2 << 8) + 255)
 _ON_LINK: tuple[Interval, ...] = ((0, 0), (0xFE80 << 112, (0xFEBF << 112) + (1 << 112) - 1))  # :: and fe80::/10
 _FORWARD = (Field.SADDR, Field.DADDR, Field.PROTO, Field.DPORT, Field.CT)
 _BACK = (Field.DADDR, Field.SADDR, Field.PROTO, Field.SPORT, Field.CT)
@@ -360,10 +360,10 @@ class _Maker:
         taken: list[Boxes] = []
         sent: list[Boxes] = []
         for link in (self.number[name] for name in names if name in self.number):
-            neighbour: dict[Field, int | Interval] = {Field.PROTO: ICMPV6, Field.SPORT: _NEIGHBOURS, Field.HOPS: 255}
+            neighbour: dict[Field, int | Interval] = {Field.PROTO: ICMPV6, Field.SPORT: NEIGHBOURS, Field.HOPS: 255}
             taken.append(Boxes.of(6, {**neighbour, Field.IIF: link}))
             sent += [Boxes.of(6, {**neighbour, Field.OIF: link, Field.SADDR: own}) for own in (*_ON_LINK, *own6)]
-            too_big: dict[Field, int | Interval] = {Field.OIF: link, Field.PROTO: ICMPV6, Field.SPORT: _TOO_BIG}
+            too_big: dict[Field, int | Interval] = {Field.OIF: link, Field.PROTO: ICMPV6, Field.SPORT: TOO_BIG}
             sent += [Boxes.of(6, {**too_big, Field.SADDR: own}) for own in own6]
         return taken, sent
 

@@ -45,7 +45,7 @@ class HostProof:
         declared = Boxes.union(self.family, [contract.there, contract.back])
         forwarded = self._without("forward", [contract.there, contract.back, contract.forwarded])
         yield from self._leaks(forwarded, "forward", "forwards what no flow declares")
-        wrong_in = self._entering().subtract(contract.homes)
+        wrong_in = self.regions.entering(self.family).subtract(contract.homes)
         suspects = self._but(wrong_in.intersect(declared), contract.forwarded)
         yield from self._leaks(suspects, "forward", "forwards a flow's packets by a link where its source is not")
         wrong_out = self.host.routed(self.family).subtract(contract.outs) if declared else none
@@ -85,31 +85,14 @@ class HostProof:
     def _open(self, hook: Hook) -> list[Boxes]:
         everything = Boxes.full(self.family)
         if hook == "forward":
-            return [everything.intersect(self.host.routed(self.family)).intersect(self._entering())]
-        return [self._entering()] if hook == "input" else [everything]
+            return [everything.intersect(self.host.routed(self.family)).intersect(self.regions.entering(self.family))]
+        return [self.regions.entering(self.family)] if hook == "input" else [everything]
 
     @staticmethod
     def _less(boxes: Boxes, declared: Iterable[Boxes]) -> Boxes:
         for part in declared:
             boxes = boxes.subtract(part)
         return boxes
-
-    def _entering(self) -> Boxes:
-        """(link, source) of what the rules before routing may let in; too much where they look at more than that."""
-        family = self.family
-        chains = [pair for pair in self.host.at("prerouting", family) if pair[1].kind == "filter"]
-        closed = next((pair for pair in chains if pair[1].closes or not pair[1].accepts), None)
-        links = (0, len(self.host.links) - 1)
-        if closed is None:
-            return Boxes.of(family, {Field.IIF: links})
-        parts: list[Boxes] = []
-        full = Boxes.full(family)
-        for box in self.regions.candidates(*closed, family):
-            low, high = full.low.repeat(len(box), axis=0), full.high.repeat(len(box), axis=0)
-            for field in (Field.IIF, Field.SADDR, Field.PROTO, Field.SPORT, Field.HOPS):
-                low[:, field], high[:, field] = box.low[:, field], box.high[:, field]
-            parts.append(Boxes(family, low, high).limited(Field.IIF, links))
-        return Boxes.union(family, parts)
 
     def _translations(self) -> Iterator[Violation]:
         """Nothing is translated but requests to a listener, and those only to its own container."""

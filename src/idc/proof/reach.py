@@ -118,12 +118,13 @@ def _onward(plan: Plan, fabric: Fabric, host: HostForwarding, passed: Boxes, sou
         if some and number != way_out and name in host.links:
             yield from _rows(plan, host.name, some, source)
     leaving = passed.limited(Field.OIF, (way_out, way_out))
-    for following, to in _next_hosts(fabric, host, uplink):
+    for following, to in next_hosts(fabric, host, uplink):
         if some := leaving.limited(Field.DADDR, to):
             yield from _arriving(plan, _known(fabric, following), some, source)
 
 
-def _next_hosts(fabric: Fabric, host: HostForwarding, uplink: str) -> Iterator[tuple[str, Interval]]:
+def next_hosts(fabric: Fabric, host: HostForwarding, uplink: str) -> Iterator[tuple[str, Interval]]:
+    """The hosts to which a host's routes lead by the uplink, with the destinations."""
     for route in host.routes:
         if route.family != 4 or uplink not in route.links:
             continue
@@ -152,7 +153,7 @@ def _arriving(plan: Plan, host: HostForwarding, boxes: Boxes, source: int) -> It
 
 
 def _rows(plan: Plan, host: str, boxes: Boxes, source: int) -> Iterator[Reached]:
-    errors = _path_errors(boxes)
+    errors = path_errors(boxes)
     if errors.any():
         yield Reached("", "what it forwards to", PATH_MTU, "", host, "path MTU discovery, from the fabric's hosts only")
     fields = (Field.DADDR, Field.PROTO, Field.DPORT)
@@ -165,7 +166,7 @@ def _rows(plan: Plan, host: str, boxes: Boxes, source: int) -> Iterator[Reached]
             yield _one(plan, host, source, *row)
 
 
-def _path_errors(boxes: Boxes) -> Any:
+def path_errors(boxes: Boxes) -> Any:
     """Which rows are nothing but the one ICMP error that path MTU discovery needs: it opens nothing."""
     wanted = ((Field.PROTO, ICMP), (Field.SPORT, _FRAG_NEEDED))
     exact = [(boxes.low[:, field] == value) & (boxes.high[:, field] == value) for field, value in wanted]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from idc.proof.fields import Family
+from idc.proof.fields import Family, Field
 from idc.proof.forwarding import Chain, Hook, HostForwarding, Rule, Table, Verdict
 from idc.proof.space import Boxes
 
@@ -49,6 +49,22 @@ class Regions:
                 for inner in self.candidates(table, table.chains[rule.verdict.chain], family, depth + 1):
                     if both := boxes.intersect(inner):
                         yield both
+
+    def entering(self, family: Family) -> Boxes:
+        """(link, source) of what the rules before routing may let in; too much where they look at more than that."""
+        chains = [pair for pair in self.host.at("prerouting", family) if pair[1].kind == "filter"]
+        closed = next((pair for pair in chains if pair[1].closes or not pair[1].accepts), None)
+        links = (0, len(self.host.links) - 1)
+        if closed is None:
+            return Boxes.of(family, {Field.IIF: links})
+        parts: list[Boxes] = []
+        full = Boxes.full(family)
+        for box in self.candidates(*closed, family):
+            low, high = full.low.repeat(len(box), axis=0), full.high.repeat(len(box), axis=0)
+            for name in (Field.IIF, Field.SADDR, Field.PROTO, Field.SPORT, Field.HOPS):
+                low[:, name], high[:, name] = box.low[:, name], box.high[:, name]
+            parts.append(Boxes(family, low, high).limited(Field.IIF, links))
+        return Boxes.union(family, parts)
 
     def run(self, table: Table, chain: Chain, region: Boxes, mode: Mode, depth: int = 0) -> Ran:
         """A set of packets through a chain, exactly; a base chain leaves no rest."""
