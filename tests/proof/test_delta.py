@@ -123,9 +123,10 @@ def test_a_wider_rule_than_the_flow_it_holds_is_not_called_declared() -> None:
 def test_a_rule_on_one_of_two_hosts_opens_nothing() -> None:
     _, new = before_and_after()
     one = with_elements(new, "web-1", "10.64.0.2 . 10.64.16.50 . tcp . 5432")
+    other = with_elements(new, "edge-1", "10.64.0.2 . 10.64.16.50 . tcp . 5432")
     assert compare(new, new, ({}, one)).pairs == ()
-    both = one | with_elements(new, "edge-1", "10.64.0.2 . 10.64.16.50 . tcp . 5432")
-    found = compare(new, new, ({}, both))
+    assert compare(new, new, ({}, other)).pairs == ()
+    found = compare(new, new, ({}, one | other))
     assert keys(found, "opens") == {("service/edge", "tenant/tax/site/file", "5432")}
     assert [walk.host for walk in found.opened[0].witness.walks] == ["edge-1", "web-1"]
 
