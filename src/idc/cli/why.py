@@ -1,4 +1,7 @@
-"""``idc why``: may A reach B, by which flow, rule and hop, as planned and as the hosts are now."""
+"""``idc why``: may A reach B, by which flow, rule and hop, as planned and as the hosts are now.
+
+With ``--denied TENANT``: what the hosts denied it, as entries for the declaration.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,15 @@ from typing import Final
 
 from idc.cli.common import centre_folders, print_json
 from idc.errors import UsageError
-from idc.operate import asking
+from idc.model.text import BadValueError
+from idc.model.units import Duration, format_duration, parse_duration
+from idc.operate import asking, context, denied
 from idc.operate.asking import Seen
+from idc.proof import wanted
 from idc.proof.ends import UnknownEndError, way
 from idc.proof.why import WayAnswer, along
 from idc.report import asked
+from idc.report import denied as shown
 
 _PORT: Final = re.compile(r"(?:(?P<port>\d{1,5})(?:/(?P<after>tcp|udp))?|(?P<before>tcp|udp)/(?P<number>\d{1,5})|icmp)")
 
@@ -22,19 +29,30 @@ _PORT: Final = re.compile(r"(?:(?P<port>\d{1,5})(?:/(?P<after>tcp|udp))?|(?P<bef
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``idc why``."""
     parser.add_argument(
-        "source", metavar="A", help="tenant/ID/site/NAME, service/NAME, host/NAME, internet, or an address"
+        "source", nargs="?", metavar="A", help="tenant/ID/site/NAME, service/NAME, host/NAME, internet, or an address"
     )
-    parser.add_argument("destination", metavar="B", help="the same")
+    parser.add_argument("destination", nargs="?", metavar="B", help="the same")
     parser.add_argument("rest", nargs="*", metavar="PORT or CENTRE", help="as 443/tcp or icmp; a centre folder")
     parser.add_argument("--planned", action="store_true", help="do not ask the hosts")
+    parser.add_argument(
+        "--denied", metavar="TENANT", help="instead: what hosts denied from and to a tenant, as YAML to declare it"
+    )
+    parser.add_argument("--since", metavar="TIME", help="with --denied: how far back, as 30m, 1h (default) or 2d")
     parser.epilog = (
         "example: idc why internet tenant/tax/site/file\n"
-        "example: idc why tenant/tax/site/file tenant/portal/site/www 8080/tcp centres/reference/extranet"
+        "example: idc why tenant/tax/site/file tenant/portal/site/www 8080/tcp centres/reference/extranet\n"
+        "example: idc why --denied tax --since 2h centres/reference/extranet"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer; 1 where the plan and the hosts differ, or a host on the way did not answer."""
+    if args.denied is not None:
+        return _denied(args)
+    if args.since is not None:
+        raise UsageError("--since is about what was denied", hint="`idc why --denied TENANT --since 1h`")
+    if args.source is None or args.destination is None:
+        raise UsageError("`idc why` needs two ends", hint="`idc why internet tenant/tax/site/file`")
     protocol, port, centre = _rest(args.rest)
     folder = asking.where(centre_folders(centre), args.source, args.destination)
     planned = asking.planned(folder)
@@ -61,6 +79,35 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(f"{planned.plan.id}: {args.source} -> {args.destination}\n\n")
         asked.way_text(answer, now, note)
     return 0 if agreed else 1
+
+
+def _denied(args: argparse.Namespace) -> int:
+    """What was denied; 1 where a host's log could not be read."""
+    if args.destination is not None or args.planned:
+        other = "--planned" if args.planned else args.destination
+        raise UsageError(
+            f"--denied takes a tenant and a centre, not {other}",
+            hint="as `idc why --denied tax --since 1h my-city`",
+        )
+    since = _span(args.since or "1h")
+    folder = asking.of_tenant(centre_folders(Path(args.source) if args.source else None), args.denied)
+    standing = context.as_applied(folder)
+    logs = denied.read(standing.station, standing.plan, since)
+    work = context.load(folder)
+    kinds = wanted.wanted(standing.plan, args.denied, logs.denials)
+    kinds = list(wanted.judged(kinds, work.declaration, work.lock, args.denied))
+    if args.json:
+        print_json({"ok": not logs.unread, "centre": standing.plan.id, **shown.document(args.denied, kinds, logs)})
+    else:
+        sys.stdout.write(shown.yaml(args.denied, kinds, logs, format_duration(since)))
+    return 1 if logs.unread else 0
+
+
+def _span(text: str) -> Duration:
+    try:
+        return parse_duration(text)
+    except BadValueError as error:
+        raise UsageError(f"--since: {error}", hint=error.hint) from None
 
 
 def _answer(seen: Seen, source: str, destination: str, protocol: str, port: int) -> WayAnswer:

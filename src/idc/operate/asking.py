@@ -11,6 +11,7 @@ from idc.engine.hosts import Hosts
 from idc.engine.station import Station
 from idc.errors import EngineError, IdcError, UsageError
 from idc.live.take import Taken, take
+from idc.model.text import did_you_mean
 from idc.operate import context
 from idc.operate.context import DryWork
 from idc.plan.types import Plan
@@ -89,4 +90,18 @@ def where(folders: list[Path], *words: str) -> Path:
         raise first
     raise UsageError(
         f"several centres are meant: {', '.join(map(str, fits))}", hint=f"name one at the end, as {fits[0]}"
+    )
+
+
+def of_tenant(folders: list[Path], tenant: str) -> Path:
+    """The one centre that has a tenant. Raises UsageError."""
+    known = {folder: {entry.id for entry in context.load(folder).plan.tenants} for folder in folders}
+    fits = [folder for folder, tenants in known.items() if tenant in tenants]
+    if len(fits) == 1:
+        return fits[0]
+    if not fits:
+        every = set().union(*known.values())
+        raise UsageError(f"there is no tenant {tenant!r}", hint=did_you_mean(tenant, every, what="tenants"))
+    raise UsageError(
+        f"several centres have the tenant {tenant!r}: {', '.join(map(str, fits))}", hint=f"name one, as {fits[0]}"
     )
