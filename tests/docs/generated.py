@@ -38,9 +38,11 @@ def picture(name: str) -> str:
 
 def reachability() -> str:
     """Who may reach whom in the extranet."""
+    from idc.proof import prove_plan
     from idc.report.graph import reachability_svg
 
-    return reachability_svg(reference_plan("extranet"), title="The reference centre's extranet")
+    plan = reference_plan("extranet")
+    return reachability_svg(plan, title="The reference centre's extranet", proof=prove_plan(plan))
 
 
 def cli() -> str:

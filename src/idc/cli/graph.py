@@ -9,6 +9,7 @@ from pathlib import Path
 from idc.cli.common import add_centre, one_centre_folder, print_json, write_file
 from idc.model.profiles import load_profile
 from idc.operate import context
+from idc.proof import prove_plan
 from idc.report import graph
 
 
@@ -16,7 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``idc graph``."""
     add_centre(parser, several=False)
     parser.add_argument("-o", "--output", type=Path, help="file to write (default: standard output)")
-    parser.add_argument("--reachability", action="store_true", help="the matrix of who may reach whom instead")
+    parser.add_argument(
+        "--reachability", action="store_true", help="instead: the matrix of who may reach whom, as proven"
+    )
     parser.epilog = "example: idc graph centres/reference/extranet -o extranet.svg"
 
 
@@ -24,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Draw the plan, and beside the map the profile's fabrics that no line leads to."""
     plan = context.load(one_centre_folder(args.centre)).plan
     if args.reachability:
-        picture = graph.reachability_svg(plan)
+        picture = graph.reachability_svg(plan, proof=prove_plan(plan))
     else:
         picture = graph.svg(plan, apart=graph.apart_from(load_profile(plan.profile), plan.fabric))
     if args.output is not None:

@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ElementTree
 
 from idc.report.graph import reachability_svg
 from idc.report.graph.canvas import Canvas, width
-from idc.report.graph.matrix import draw_matrix, matrix
+from idc.report.graph.matrix import matrix
+from idc.report.graph.reachability import draw_matrix
 from tests.unit.report import sample
 
 

@@ -8,7 +8,7 @@ from idc.plan.types import Plan
 from idc.report.graph.canvas import Canvas
 from idc.report.graph.facts import apart_from
 from idc.report.graph.map import draw_map
-from idc.report.graph.matrix import reachability_svg
+from idc.report.graph.reachability import reachability_svg
 
 __all__ = ["apart_from", "reachability_svg", "svg"]
 

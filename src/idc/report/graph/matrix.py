@@ -1,18 +1,17 @@
-"""Who may reach whom, as a matrix: sources down, destinations across, the allowed ports in the cells."""
+"""Who may reach whom, as a matrix: sources, destinations, the allowed ports of each pair, and the verdict over it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Final
 
 from idc.model.types import Visibility, Zone
-from idc.plan.types import Endpoint, Flow, Plan, Segment
-from idc.report.graph.canvas import Box, Canvas, width
+from idc.plan.types import Endpoint, Flow, HostInterface, Plan, Segment
+from idc.proof import Proof
+from idc.proof.verdict import Inclusion
 from idc.report.graph.facts import ZONE_ORDER, Facts, plural, short
-from idc.report.graph.layout import MARGIN
-from idc.report.graph.map import document
-
-_HIGH: Final = 28.0
+from idc.report.graph.verdicts import Verdict, Verdicts
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,29 @@ class Matrix:
     targets: tuple[Axis, ...]
     ports: dict[tuple[str, str], tuple[str, ...]]
     named: frozenset[tuple[str, str]]  # outside -> site, by its host name through the edge
+    verdicts: dict[tuple[str, str], Verdict]  # of every pair
+
+    def open(self, pair: tuple[str, str]) -> bool:
+        """Whether a pair is declared, by a port or by name."""
+        return pair in self.ports or pair in self.named
+
+    def count(self, verdict: Verdict) -> int:
+        """Number of pairs with a verdict."""
+        return sum(1 for one in self.verdicts.values() if one == verdict)
 
 
-def matrix(plan: Plan) -> Matrix:
-    """Collect a plan's flows, host rules and host names. Above 40 sites segments are taken together by zone."""
+def matrix(plan: Plan, proof: Proof | None = None) -> Matrix:
+    """Collect a plan's flows, host rules and host names. Above 40 sites segments are taken together by zone.
+
+    ``proof`` says of each pair whether what is declared is proven, and what is not is denied.
+    """
     facts = Facts(plan)
     found: dict[tuple[str, str], set[str]] = {}
+    flows: dict[tuple[str, str], list[str]] = {}
     for flow in plan.flows:
         pair = (_key(facts, flow.source), _key(facts, flow.destination))
         found.setdefault(pair, set()).add(_port(facts, flow))
+        flows.setdefault(pair, []).append(flow.id)
     managers: set[str] = set()
     for host in plan.hosts:
         for manager in facts.managers(host):
@@ -66,14 +79,58 @@ def matrix(plan: Plan) -> Matrix:
     # What else a person declared, as a network beyond the edge or (in a large centre) one host.
     other_sources = {source for source, _ in found} - {axis.key for axis in (*outside, *inner, *rows)}
     other_targets = {target for _, target in found} - {axis.key for axis in (*inner, *columns)}
-    return Matrix(
-        sources=(*outside, *(Axis(key, key, "c-declared") for key in sorted(other_sources)), *inner, *rows),
-        targets=(*inner, *columns, *(Axis(key, key, "c-declared") for key in sorted(other_targets))),
-        ports={pair: tuple(sorted(ports)) for pair, ports in found.items()},
-        named=frozenset(named),
-    )  # fmt: skip
+    sources = (*outside, *(Axis(key, key, "c-declared") for key in sorted(other_sources)), *inner, *rows)
+    targets = (*inner, *columns, *(Axis(key, key, "c-declared") for key in sorted(other_targets)))
+    judge = Verdicts(plan, proof)
+    places = _places(facts, managers)
+    axes = {s.key for s in sources}, {t.key for t in targets}
+    leaks, lost = (
+        {(_standing(facts, a, axes[0]), _standing(facts, b, axes[1])) for a, b in judge.shown_by(inclusion)}
+        for inclusion in _BROKEN
+    )
+    verdicts = {}
+    for pair in ((s.key, t.key) for s in sources for t in targets):
+        if pair[0] != pair[1] or pair[0].startswith("zone/"):
+            declared = flows.get(pair, [pair[1]] if pair in found or pair in named else [])
+            sides = places.get(pair[0], frozenset()), places.get(pair[1], frozenset())
+            broken = pair in leaks or (bool(declared) and pair in lost)
+            verdicts[pair] = judge.of(declared, sides, broken=broken)
+    ports = {pair: tuple(sorted(ports)) for pair, ports in found.items()}
+    return Matrix(sources, targets, ports, frozenset(named), verdicts)
 
 
+def _places(facts: Facts, managers: set[str]) -> dict[str, frozenset[str]]:
+    """Axis -> the hosts that filter its packets."""
+    found: dict[str, set[str]] = {}
+    for segment in facts.plan.segments:
+        found.setdefault(_segment_key(facts, segment), set()).add(segment.host)
+    for flow in facts.plan.flows:
+        for end in (flow.source, flow.destination):
+            if not end.segment and end.host is None:
+                found.setdefault(_key(facts, end), set()).update({end.filtering_host} - {""})
+    for listener in facts.plan.listeners:
+        found.setdefault(str(listener.visibility), set()).add(listener.host)
+    for host in facts.plan.hosts:
+        for key in (f"host/{host.name}", "hosts", *(() if host.name in managers else ("hosts but those",))):
+            found.setdefault(key, set()).add(host.name)
+    return {key: frozenset(hosts) for key, hosts in found.items()}
+
+
+def _standing(facts: Facts, address: IPv4Address, axes: set[str]) -> str:
+    """The axis of an address, of the rows or of the columns."""
+    for segment in facts.plan.segments:
+        if address in segment.subnet:
+            return _segment_key(facts, segment)
+    for host in facts.plan.hosts:
+        if address == host.address:
+            return next((key for key in (f"host/{host.name}", "hosts", "hosts but those") if key in axes), "")
+        for interface in host.interfaces:
+            if interface.role is HostInterface.FABRIC and address in interface.address.network:
+                return str(Visibility.FABRIC)
+    return str(Visibility.INTERNET)
+
+
+_BROKEN: Final[tuple[Inclusion, Inclusion]] = ("real in declared", "declared in real")
 _OUTSIDE: Final = {Visibility.INTERNET: "Internet", Visibility.FABRIC: "users of the fabric"}
 
 
@@ -109,92 +166,3 @@ def _port(facts: Facts, flow: Flow) -> str:
     source, target = facts.segment(flow.source), facts.segment(flow.destination)
     own = facts.collapsed and source is not None and target is not None and source.owner == target.owner
     return f"own {port}" if own else port
-
-
-def reachability_svg(plan: Plan, *, title: str = "") -> str:
-    """The matrix of sources and destinations with the allowed ports, as an SVG document."""
-    return draw_matrix(Canvas(), plan, title or plan.id)
-
-
-def draw_matrix(canvas: Canvas, plan: Plan, title: str) -> str:
-    """Draw the matrix on an empty canvas; gives the document."""
-    facts, data = Facts(plan), matrix(plan)
-    cell = 78.0 if facts.collapsed else 52.0
-    left = MARGIN + max(width(axis.label, 12, bold=True) for axis in data.sources) + 28
-    head = max(width(axis.label, 12, bold=True) for axis in data.targets) + 20
-    top = 112 + head
-    heading = f"{title}: who may reach whom"
-    wide = max(left + cell * len(data.targets) + MARGIN, 860, 2 * MARGIN + width(heading, 28, bold=True))
-    pairs = {(s.key, t.key) for s in data.sources for t in data.targets if s.key != t.key or s.key.startswith("zone/")}
-    open_pairs = len(pairs & (set(data.ports) | data.named))
-    summary = f"{open_pairs} of {len(pairs)} pairs are open, all others denied; the cell names the TCP port"
-    canvas.text(MARGIN, 56, heading, "ink", size=28, bold=True)
-    canvas.text(MARGIN, 82, summary, "soft", size=14)
-    for column, target in enumerate(data.targets):
-        x = left + column * cell + cell / 2
-        canvas.text(
-            x + 4,
-            top - 10,
-            target.label,
-            "alarm" if target.shut else target.css,
-            size=12,
-            bold=True,
-            upright=True,
-            anchor="end",
-        )
-    for row, source in enumerate(data.sources):
-        y = top + row * _HIGH
-        canvas.text(
-            left - 12, y + 18, source.label, "alarm" if source.shut else source.css, size=12, anchor="end", bold=True
-        )
-        for column, target in enumerate(data.targets):
-            _cell(canvas, data, source, target, Box(left + column * cell, y, cell, _HIGH))
-    bottom = _legend(canvas, facts, top + len(data.sources) * _HIGH + 34)
-    return document(canvas, wide, bottom, heading, f"{summary}. {_spoken(data)}")
-
-
-def _cell(canvas: Canvas, data: Matrix, source: Axis, target: Axis, box: Box) -> None:
-    pair = (source.key, target.key)
-    ports = data.ports.get(pair, ())
-    itself = source.key == target.key and not source.key.startswith("zone/")
-    shut = source.shut or target.shut
-    canvas.rect(box, "cell self" if itself else ("cell hatch" if shut else "cell"))
-    if ports:
-        canvas.open(title=f"{source.label} -> {target.label}: {', '.join(ports)}")
-        canvas.rect(box.inset(4, 5), "open-fill", radius=5)
-        canvas.text(
-            box.middle, box.y + 18, ", ".join(ports), "white", size=10.5, room=box.w - 10, anchor="middle", bold=True
-        )
-        canvas.close()
-    elif pair in data.named:
-        canvas.open(title=f"{source.label} -> {target.label}: asked for by name, through the edge")
-        canvas.rect(box.inset(4, 5), f"ring-{source.key}", radius=5)
-        canvas.text(box.middle, box.y + 18, "name", f"c-{source.key}", size=10.5, anchor="middle", bold=True)
-        canvas.close()
-    elif not itself:
-        canvas.circle(box.middle, box.y + _HIGH / 2, 1.6, "icon-dot")
-
-
-def _legend(canvas: Canvas, facts: Facts, y: float) -> float:
-    x = MARGIN
-    signs = [("open-fill", "packets pass to this port")]
-    signs += [("ring-internet", "reached by host name, through the edge only"), ("icon-dot", "denied")]
-    if facts.shut and not facts.collapsed:
-        signs.append(("hatch", "tenant shut"))
-    for css, meaning in signs:
-        if css == "icon-dot":
-            canvas.circle(x + 13, y - 4, 1.8, css)
-        else:
-            canvas.rect(Box(x, y - 13, 26, 17), css, radius=5)
-        x += 34 + canvas.text(x + 34, y, meaning, "ink", size=12) + 24
-    return y + 28
-
-
-def _spoken(data: Matrix) -> str:
-    """The open pairs in words."""
-    names = {axis.key: axis.label for axis in (*data.sources, *data.targets)}
-    parts = [
-        f"{names.get(source, source)} to {names.get(target, target)}: {', '.join(ports)}"
-        for (source, target), ports in sorted(data.ports.items())
-    ]
-    return "; ".join(parts[:80]) + (f"; and {len(parts) - 80} more" if len(parts) > 80 else "")

@@ -52,6 +52,7 @@ text{font-family:Inter,"Segoe UI","Helvetica Neue",Arial,"Liberation Sans","Noto
 .line{fill:none;stroke-width:2}
 .badge{stroke:#fff;stroke-width:1.5}
 .cell{fill:#fff;stroke:#e3e8ec}.cell.self{fill:#e9edf1}.cell.hatch{fill:url(#hatch)}
+.v-proven{fill:#1b6b3a}.v-unknown{fill:#f2c25c}.v-broken{fill:#b3261e}.v-dark{fill:#16212c}
 .open-fill{fill:#22384d}.icon-dot{fill:#b9c4ce}
 .ring-internet{fill:none;stroke:#1463c4;stroke-width:1.6}.ring-fabric{fill:none;stroke:#0a7a55;stroke-width:1.6}
 """
@@ -75,6 +76,7 @@ svg{background:#0e141a}
 .alarm{fill:#ff8a80}.alarm-line{stroke:#ff8a80}
 .badge{stroke:#0e141a}
 .cell{fill:#0e141a;stroke:#27333e}.cell.self{fill:#1c2731}
+.v-proven{fill:#5fd08a}.v-broken{fill:#ff8a80}
 .open-fill{fill:#d7e3ee}.icon-dot{fill:#3d4c5a}
 .ring-internet{stroke:#6fb0ff}.ring-fabric{stroke:#4fd1a0}
 """
