@@ -9,7 +9,7 @@ from pathlib import Path
 from idc.cli.common import add_centre, one_centre_folder, print_json, write_file
 from idc.model.profiles import load_profile
 from idc.operate import context
-from idc.proof import prove_plan
+from idc.proof import delta, prove_plan
 from idc.report import graph
 
 
@@ -24,12 +24,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw the plan, and beside the map the profile's fabrics that no line leads to."""
-    plan = context.load(one_centre_folder(args.centre)).plan
+    """Draw the plan, beside it the fabrics that no line leads to, and what it opens and closes."""
+    work = context.load(one_centre_folder(args.centre))
+    plan = work.plan
     if args.reachability:
         picture = graph.reachability_svg(plan, proof=prove_plan(plan))
     else:
-        picture = graph.svg(plan, apart=graph.apart_from(load_profile(plan.profile), plan.fabric))
+        apart = graph.apart_from(load_profile(plan.profile), plan.fabric)
+        picture = graph.svg(plan, apart=apart, delta=delta.compare(work.applied, plan))
     if args.output is not None:
         write_file(args.output, picture)
     if args.json:

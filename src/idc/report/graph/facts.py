@@ -41,6 +41,11 @@ class Facts:
     """A plan with the look-ups that a picture needs."""
 
     plan: Plan
+    opened: frozenset[str] = frozenset()  # ids of flows that open beside what was applied
+
+    def mark(self, *flows: Flow) -> str:
+        """The class of a line that stands for flows of which some open."""
+        return " opens" if any(flow.id in self.opened for flow in flows) else ""
 
     @cached_property
     def collapsed(self) -> bool:

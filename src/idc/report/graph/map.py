@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from idc.model.types import Visibility, Zone
-from idc.plan.types import Plan
-from idc.report.graph import draw, routes, style
+from idc.plan.types import Flow, Plan
+from idc.proof.delta import Delta
+from idc.report.graph import changes, draw, routes, style
 from idc.report.graph.canvas import Box, Canvas, clean, number, width
 from idc.report.graph.facts import ZONE_ORDER, Facts, plural
 from idc.report.graph.layout import MARGIN, Layout
@@ -22,9 +23,10 @@ _LINES: Final = (
 )
 
 
-def draw_map(canvas: Canvas, plan: Plan, title: str, apart: Mapping[str, str]) -> str:
-    """Draw the map on ``canvas`` and return the SVG document."""
-    facts = Facts(plan)
+def draw_map(canvas: Canvas, plan: Plan, title: str, apart: Mapping[str, str], delta: Delta | None = None) -> str:
+    """Draw the map on ``canvas`` and return the SVG document; ``delta`` is what the plan opens and closes."""
+    delta = delta or Delta()
+    facts = Facts(plan, frozenset(p.declared.id for p in delta.opened if isinstance(p.declared, Flow)))
     layout = lay_out(facts)
     summary = _summary(facts)
     canvas.text(MARGIN, 56, title, "ink", size=28, room=layout.width - 2 * MARGIN, bold=True)
@@ -42,7 +44,7 @@ def draw_map(canvas: Canvas, plan: Plan, title: str, apart: Mapping[str, str]) -
         else:
             draw.segment(canvas, facts, placed)
     routes.draw(canvas, layout, apart)
-    bottom = _legend(canvas, layout)
+    bottom = _legend(canvas, layout, delta)
     return document(canvas, layout.width, bottom, title, f"{summary}. {_spoken(facts)}")
 
 
@@ -93,7 +95,7 @@ def _spoken(facts: Facts) -> str:
     return " ".join(parts)
 
 
-def _legend(canvas: Canvas, layout: Layout) -> float:
+def _legend(canvas: Canvas, layout: Layout, delta: Delta) -> float:
     """Zones, lines and signs that occur in this picture; returns the lower side."""
     facts = layout.facts
     x, y = MARGIN, layout.bottom + 20
@@ -116,6 +118,8 @@ def _legend(canvas: Canvas, layout: Layout) -> float:
         canvas.text(x + 44, y, meaning, "ink", size=12)
         x += wide
     signs: list[tuple[str, str]] = []
+    if " opens" in "".join(part for part in canvas.parts if part.startswith('<g class="flow ')):
+        signs.append(("opens", "opens beside what was applied"))
     if facts.shut:
         signs.append(("shut", "tenant shut: no flow, no host name"))
     if facts.bare_services:
@@ -125,7 +129,11 @@ def _legend(canvas: Canvas, layout: Layout) -> float:
         if x + wide > right:
             x, y = MARGIN, y + 24
         box = Box(x, y - 12, 36, 16)
-        if sign == "shut":
+        if sign == "opens":
+            canvas.open("opens")
+            canvas.path(f"M{number(x)} {number(y - 4)}H{number(x + 36)}", "line")
+            canvas.close()
+        elif sign == "shut":
             canvas.open("shut")
             canvas.rect(box, "box", radius=4)
             canvas.rect(box, "hatch", radius=4)
@@ -137,6 +145,8 @@ def _legend(canvas: Canvas, layout: Layout) -> float:
     y += 30
     if facts.declared:
         y = routes.table(canvas, facts, MARGIN, y, right - MARGIN) + 8
+    if not delta.empty:
+        y = changes.table(canvas, delta, MARGIN, y, right - MARGIN) + 8
     digest = facts.plan.declaration_digest
     drawn = "Drawn by idc from the plan" + (f" of declaration {digest.removeprefix('sha256:')[:12]}" if digest else "")
     canvas.text(MARGIN, y, drawn, "soft", size=11)

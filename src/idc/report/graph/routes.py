@@ -154,7 +154,7 @@ def _served(canvas: Canvas, layout: Layout, anchors: Anchors) -> None:
         title = (
             flows[0].id + f"\n{flows[0].reason}" if len(flows) == 1 else plural(len(flows), "flow") + " of this kind"
         )
-        canvas.route(points, f"f-{visibility}", title=title, end=f"end-{visibility}")
+        canvas.route(points, f"f-{visibility}{facts.mark(*flows)}", title=title, end=f"end-{visibility}")
     for placed in layout.placed.values():  # what is shut: a bar where the arrow would be
         segment = placed.segment
         if segment.tenant in facts.shut and segment.zone is Zone.WEB:
@@ -183,7 +183,7 @@ def _own(canvas: Canvas, layout: Layout) -> None:
         if start in done or flow.source.host != flow.destination.host:
             continue
         done.add(start)
-        canvas.route([start, end], "f-own", title=f"{flow.id}\n{flow.reason}", end="end-own")
+        canvas.route([start, end], f"f-own{facts.mark(flow)}", title=f"{flow.id}\n{flow.reason}", end="end-own")
         canvas.text(start[0] + 9, (start[1] + end[1]) / 2 + 4, text, "t-data", size=11)
 
 
@@ -199,7 +199,7 @@ def _numbered(canvas: Canvas, layout: Layout, anchors: Anchors) -> None:
             continue
         points = [*_way_out(layout, source, track)]
         points += reversed(_way_out(layout, target, track))
-        canvas.route(points, "f-declared", title=title, end="end-declared")
+        canvas.route(points, f"f-declared{facts.mark(flow)}", title=title, end="end-declared")
         for end, x_shift in ((source, 0.0), (target, -16.0)):
             x, y = (layout.trunk_x(track), end.bottom + 12) if isinstance(end, Box) else (end.x + x_shift, end.y)
             _badge(canvas, x, y, index + 1)

@@ -82,6 +82,14 @@ svg{background:#0e141a}
 """
 
 
+# After the colours of flows, which they override.
+_CHANGES: Final = ".opens .line{stroke:#1b6b3a;stroke-width:4}.opens-text{fill:#1b6b3a}.closes-text{fill:#b3261e}"
+_CHANGES_DARK: Final = (
+    "@media (prefers-color-scheme:dark){.opens .line{stroke:#5fd08a}"
+    ".opens-text{fill:#5fd08a}.closes-text{fill:#ff8a80}}"
+)
+
+
 def _themed(dark: bool) -> str:
     rules = []
     for zone, (band, accent, dark_band, dark_accent) in _ZONES.items():
@@ -97,7 +105,7 @@ def _themed(dark: bool) -> str:
 def css() -> str:
     """The style sheet."""
     dark = f"@media (prefers-color-scheme:dark){{\n{_DARK.strip()}\n{_themed(True)}\n}}"
-    return f"{_LIGHT.strip()}\n{_themed(False)}\n{dark}"
+    return f"{_LIGHT.strip()}\n{_themed(False)}\n{_CHANGES}\n{dark}\n{_CHANGES_DARK}"
 
 
 def definitions() -> str:
