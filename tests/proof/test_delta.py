@@ -95,6 +95,28 @@ def test_a_way_out_is_said_with_its_reason_its_last_day_and_who_declared_it() ->
     assert len(hosts) == 2
 
 
+def test_neighbours_that_a_rule_holds_as_one_are_each_told_and_declared() -> None:
+    """198.18.64.200 and .201 stand in the set as one network, and so do the addresses of hosts."""
+    two = [*OUT, {**OUT[0], "to": "198.18.64.201", "why": "the registry of the county"}]
+    one = {"all-1": build.host("edge", "web", "data", "management")}
+    old, lock = build.plan(build.declare(TAX, hosts=one))
+    tax = TAX.model_copy(update={"egress": build.tenant("tax", egress=two).egress})
+    new, _ = build.plan(build.declare(tax, hosts=one), lock)
+    assert "198.18.64.200/31" in firewall(new, "all-1")
+    found = compare(old, new)
+    assert not found.undeclared
+    assert {p.destination.ref for p in found.opened} == {"198.18.64.200", "198.18.64.201"}
+    assert {p.declared.reason for p in found.opened if p.declared} == {
+        "the registry of the province", "the registry of the county",
+    }  # fmt: skip
+    old, lock = build.plan(build.declare(TAX))
+    hosts = {**build.HOSTS, **{f"web-{n}": build.host("web", "data") for n in range(3, 9)}}
+    more, _ = build.plan(build.declare(TAX, hosts=hosts), lock)
+    grown = compare(old, more)
+    assert keys(grown, "opens") == {("host/core-1", f"host/web-{n}", "22") for n in range(3, 9)}
+    assert not grown.undeclared
+
+
 def test_what_opens_and_nothing_declares_stands_out() -> None:
     _, new = before_and_after()
     leak = with_elements(new, "web-1", "10.64.16.2 . 10.64.16.50 . tcp . 5432")

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+import numpy as np
+
 from idc.plan.types import Flow, HostRule, Plan
 from idc.proof.between import differing, joint
 from idc.proof.connections import Begun, Side, difference
@@ -17,12 +19,13 @@ from idc.proof.declaring import Declaring
 from idc.proof.fields import ICMP, ICMPV6, TCP, UDP, Field
 from idc.proof.forwarding import NotUnderstood
 from idc.proof.parties import Parties, Party
-from idc.proof.space import Interval
+from idc.proof.space import Boxes, Interval, Numbers
 from idc.proof.verdict import Witness
 from idc.proof.walk import journey
-from idc.proof.witness import packet
+from idc.proof.witness import Entering, packet
 
 Way = Literal["opens", "closes"]
+_PARTS: Final = 4096  # pairs of parties in one rule that are told one by one
 _NAMES: Final = {TCP: "TCP", UDP: "UDP", ICMP: "ICMP", ICMPV6: "ICMPv6"}
 
 
@@ -161,8 +164,29 @@ class _Told:
         """Every pair."""
         for one in begun:
             for whole in self.side.whole(one.host, one.place, one.entering):
-                self._rows(whole)
+                self._rows(self._parted(whole))
         return iter(self.found.values())
+
+    def _parted(self, begun: Begun) -> Begun:
+        """The same connections in boxes of which each side is one party's, where those are not too many."""
+        boxes, translated = begun.entering.boxes, begun.entering.translated
+        if boxes.family != 4 or translated:
+            return begun
+        low: list[Numbers] = []
+        high: list[Numbers] = []
+        for least, most in zip(boxes.low, boxes.high, strict=True):
+            whole = [(int(least[name]), int(most[name])) for name in (Field.SADDR, Field.DADDR)]
+            sources = whole[:1] if begun.place == "output" else self.parties.parts(whole[0])
+            targets = self.parties.parts(whole[1])
+            if len(sources) * len(targets) > _PARTS:
+                sources, targets = whole[:1], whole[1:]
+            for source in sources:
+                for target in targets:
+                    low.append(least.copy())
+                    high.append(most.copy())
+                    for name, (first, last) in ((Field.SADDR, source), (Field.DADDR, target)):
+                        low[-1][name], high[-1][name] = first, last
+        return Begun(begun.host, begun.place, Entering(Boxes(4, np.array(low), np.array(high)), translated))
 
     def _rows(self, begun: Begun) -> None:
         boxes = begun.entering.boxes

@@ -8,6 +8,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 
 from idc.plan.types import Host, Plan, Segment, Site
+from idc.proof.contract import intervals
 from idc.proof.fields import Family
 from idc.proof.forwarding import HostForwarding
 from idc.proof.space import Interval
@@ -44,6 +45,21 @@ class Parties:
     @cached_property
     def _departments(self) -> dict[str, str]:
         return {tenant.id: tenant.department for tenant in self.plan.tenants}
+
+    @cached_property
+    def _cuts(self) -> list[int]:
+        """Where somebody's addresses begin or are over: in the sets of rules neighbours stand as one network."""
+        ends = [end for flow in self.plan.flows for end in (flow.source, flow.destination) if not end.segment]
+        ranges = [one for networks in {end.networks for end in ends} for one in intervals(networks)]
+        ranges += intervals(segment.subnet for segment in self.plan.segments)
+        ranges += [(address, address) for address in self._hosts]
+        return sorted({low for low, _ in ranges} | {high + 1 for _, high in ranges})
+
+    def parts(self, interval: Interval) -> list[Interval]:
+        """IPv4 addresses as parts that are each one party's."""
+        first, last = bisect_right(self._cuts, interval[0]), bisect_right(self._cuts, interval[1])
+        starts = [interval[0], *self._cuts[first:last]]
+        return list(zip(starts, [*(start - 1 for start in starts[1:]), interval[1]], strict=True))
 
     def of(
         self, interval: Interval, family: Family = 4, *, link: str = "", host: HostForwarding | None = None
