@@ -183,6 +183,10 @@ def test_names_are_told_one_by_one_with_the_methods_that_change() -> None:
     (name,) = compare(old, new).names
     assert (name.listener, name.name, name.opens) == ("internet", "gardens.town.example", True)
     assert not compare(old, new).pairs
+    one_listener = replace(new, listeners=tuple(one for one in new.listeners if one.visibility.value == "fabric"))
+    assert {(name.name, name.opens) for name in compare(new, one_listener).names} == {
+        ("parks.town.example", False), ("gardens.town.example", False),
+    }  # fmt: skip
 
 
 def test_rules_that_are_not_understood_leave_it_unknown() -> None:

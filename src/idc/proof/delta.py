@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from idc.plan.types import Flow, HostRule, Plan
+from idc.plan.types import Flow, HostRule, Plan, Vhost
 from idc.proof.between import differing, joint
 from idc.proof.connections import Begun, Side, difference
 from idc.proof.declaring import Declaring
@@ -128,24 +128,29 @@ def _moved_out(pairs: list[Pair]) -> tuple[Pair, ...]:
 
 def _names(old: Plan, new: Plan) -> Iterator[Name]:
     """Host names by listener, one by one: the edge answers by them, and no rule of packets tells them apart."""
-    tables: list[dict[tuple[str, str, str], frozenset[str]]] = []
-    for plan in (old, new):
-        entering = {listener.visibility for listener in plan.listeners}
-        tables.append(
-            {
-                (vhost.visibility.value, name, vhost.site): frozenset(vhost.methods)
-                for vhost in plan.vhosts
-                if vhost.visibility in entering
-                for name in vhost.names
-            }
-        )
-    before, after = tables
+    entering = [{listener.visibility for listener in plan.listeners} for plan in (old, new)]
+    same: set[tuple[object, ...]] = set()
+    if entering[0] == entering[1]:
+        same = {_answers(vhost) for vhost in old.vhosts} & {_answers(vhost) for vhost in new.vhosts}
+    before, after = (
+        {
+            (vhost.visibility.value, name, vhost.site): frozenset(vhost.methods)
+            for vhost in plan.vhosts
+            if vhost.visibility in listened and _answers(vhost) not in same
+            for name in vhost.names
+        }
+        for plan, listened in zip((old, new), entering, strict=True)
+    )
     for key in sorted({*before, *after}):
         gone = before.get(key, frozenset()) - after.get(key, frozenset())
         come = after.get(key, frozenset()) - before.get(key, frozenset())
         for methods, opens in ((gone, False), (come, True)):
             if methods:
                 yield Name(*key, methods=tuple(sorted(methods)), opens=opens)
+
+
+def _answers(vhost: Vhost) -> tuple[object, ...]:
+    return vhost.visibility, vhost.names, vhost.site, vhost.methods
 
 
 @dataclass
