@@ -192,6 +192,7 @@ BEGUN = "\r\n".join(["POST / HTTP/1.1", "Host: ask.city.example", *BROWSER, *PAR
     ],
     ids=["silent", "header", "body", "idle"],
 )  # fmt: skip
+@pytest.mark.live  # they wait for what they wait for
 def test_a_client_that_does_not_get_on_with_it_goes(process: Edge, sent: str, seconds: int) -> None:
     began = time.monotonic()
     with process.connect(source="127.0.7.1") as connection:
