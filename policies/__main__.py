@@ -72,7 +72,7 @@ def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         report(str(finding), urns.get(finding.subject))
 
 
-policies.load()
+policies.load(policies.RESOURCES)
 if not REGISTRY:
     raise SystemExit("the pack holds no policy")
 

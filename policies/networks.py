@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
-from idc.policy import NETWORK, Resource, View, policy
+from idc.policy import CONTAINER, NETWORK, Resource, View, policy
 
 OPTION: Final = "com.docker.network.bridge."
 OPTIONS: Final = frozenset({f"{OPTION}name", f"{OPTION}enable_ip_masquerade", f"{OPTION}inhibit_ipv4"})
@@ -122,9 +123,40 @@ def planned_ipv6(network: Resource, view: View) -> Iterator[str]:
             yield f"has {subnet}, which is not a local address"
 
 
+@policy(
+    "networks.sibling", "No two containers have one address",
+    severity="critical", controls=["8.1.3.1 a", "8.1.4.1"],
+)  # fmt: skip
+def own_address(container: Resource, view: View) -> Iterator[str]:
+    """Rules know a container by its address: with a sibling's it has the sibling's rights."""
+    by_address = view.derive(_addressed)
+    for address in _addresses(container):
+        for other in sorted(by_address[address] - {f"{container.name} of stack {container.stack}"}):
+            yield f"has address {address}, and so has {other}"
+
+
+def _addresses(container: Resource) -> set[str]:
+    given = container.entries("networksAdvanced")
+    return {str(each.get(key)) for each in given for key in ("ipv4Address", "ipv6Address") if each.get(key)}
+
+
+def _addressed(view: View) -> dict[str, set[str]]:
+    """Address -> the containers that have it."""
+    found: dict[str, set[str]] = {}
+    for container in view.of(CONTAINER):
+        for address in _addresses(container):
+            found.setdefault(address, set()).add(f"{container.name} of stack {container.stack}")
+    return found
+
+
 def _network(text: object) -> IPv4Network | IPv6Network | None:
+    return _parsed(str(text))
+
+
+@lru_cache(maxsize=1 << 16)  # four rules ask for each subnet of what may be 10,000 tenants
+def _parsed(text: str) -> IPv4Network | IPv6Network | None:
     try:
-        return ip_network(str(text))
+        return ip_network(text)
     except ValueError:
         return None
 

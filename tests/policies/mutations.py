@@ -5,25 +5,19 @@ Each is one change of one thing. A policy that no mutation needs is a defect, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from idc.policy import CONTAINER, NETWORK, VOLUME, Resource, View
+from tests.policies.mutation import Mutation
+from tests.policies.mutations_declared import declared
+from tests.policies.mutations_planned import planned
 from tests.policies.reference import changed, plan, prop, resources, view
 
 APP, DATABASE, EDGE = "tax-file-app-a", "tax-file-database-a", "edge-a"
 SEGMENT, EDGE_SEGMENT = "tax-file-web", "edge"
 OPTION = "com.docker.network.bridge."
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A change, in words, and what of the pack must find it."""
-
-    words: str
-    kills: tuple[str, ...]
-    make: Callable[[], View]
 
 
 def container(words: str, *kills: str, of: str = APP, **props: Any) -> Mutation:
@@ -102,6 +96,10 @@ def _second_writer() -> View:
     return view(changed(APP, "container", mounts=mine))
 
 
+def _at_the_database() -> View:
+    return view(changed(APP, "container", networksAdvanced=prop(DATABASE, "container", "networksAdvanced")))
+
+
 def _without_prefix() -> View:
     return replace(view(), prefix=None)
 
@@ -151,6 +149,8 @@ def containers() -> Iterator[Mutation]:
     yield container("forwarding inside the container", "hardening.kernel", sysctls={"net.ipv4.ip_forward": "1"})
     yield container("an image by name", "hardening.image", image="filing:latest")
     yield container("an image by an id that is cut short", "hardening.image", image="sha256:0123")
+    yield container("an image that no plan knows", "provenance.image", image=f"sha256:{'f' * 64}")
+    yield container("another container's image", "provenance.image", image=prop(EDGE, "container", "image"))
     yield container("an image that is not known yet", "hardening.image", image=None)
     yield container("another runtime", "hardening.unknown", runtime="unconfined-runtime")
     yield container("names of others in its hosts file", "hardening.unknown", hosts=[{"host": "a", "ip": "10.64.0.2"}])
@@ -231,6 +231,7 @@ def networks() -> Iterator[Mutation]:
     yield option("a bridge of another name", "networks.prefix", name="docker0")
     yield Mutation("a prefix that is not known", ("networks.prefix",), _without_prefix)
     yield Mutation("another centre's prefix", ("networks.prefix",), _of_another_centre)
+    yield Mutation("a sibling's address", ("networks.sibling",), _at_the_database)
     yield Mutation("another tenant's subnet", ("networks.overlap",), _same_subnet)
     yield ipam("a subnet around others", "networks.overlap", subnet="10.64.32.0/24", gateway="10.64.32.1")
     yield network("IPv6 inside the centre", "networks.ipv6", ipv6=True)
@@ -249,6 +250,7 @@ def ownership() -> Iterator[Mutation]:
     yield container("no labels", "ownership.labels", labels=None)
     yield added("a service of a swarm", "ownership.kinds", kind="docker:index/service:Service", name="more")
     yield added("a command on this machine", "ownership.kinds", kind="command:local:Command", name="more")
+    yield added("a container that is in no plan", "provenance.image", kind=CONTAINER, name="more-a")
     yield added("a container without anything", "hardening.image", kind=CONTAINER, name="more")
     yield added("a network without anything", "networks.prefix", kind=NETWORK, name="more")
     yield added("a volume without anything", "ownership.labels", kind=VOLUME, name="more")
@@ -256,7 +258,7 @@ def ownership() -> Iterator[Mutation]:
 
 def all_mutations() -> Mapping[str, Mutation]:
     """Every mutation by its words."""
-    found = [*containers(), *limits(), *mounts(), *networks(), *ownership()]
+    found = [*containers(), *limits(), *mounts(), *networks(), *ownership(), *planned(), *declared()]
     by_words = {mutation.words: mutation for mutation in found}
     assert len(by_words) == len(found), "two mutations have the same words"
     return by_words

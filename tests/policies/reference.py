@@ -10,7 +10,7 @@ from typing import Any
 
 from idc import plan as planning
 from idc.engine.images import image_names
-from idc.model import load
+from idc.model import Declaration, load
 from idc.plan.lock import Lock
 from idc.plan.types import Plan
 from idc.policy import Resource, View, pack
@@ -19,23 +19,33 @@ from tests.conftest import ROOT
 TODAY = datetime.date(2026, 1, 1)
 
 
+IDS = {image: f"sha256:{number:064x}" for number, image in enumerate(image_names(), 1)}
+
+
+@cache
+def declaration(name: str = "extranet") -> Declaration:
+    return load(ROOT / "centres" / "reference" / name, today=TODAY)
+
+
 @cache
 def plan(name: str = "extranet") -> Plan:
-    ids = {image: f"sha256:{number:064x}" for number, image in enumerate(image_names(), 1)}
-    declaration = load(ROOT / "centres" / "reference" / name, today=TODAY)
-    return planning.make(declaration, Lock(), ids, today=TODAY)[0]
+    return planning.make(declaration(name), Lock(), IDS, today=TODAY)[0]
 
 
 @cache
+def good(name: str = "extranet") -> View:
+    """A reference centre: its declaration, its plan, and what its stacks would make."""
+    pack.load()
+    return pack.view(plan(name), declaration(name), TODAY)
+
+
 def resources(name: str = "extranet") -> tuple[Resource, ...]:
     """What the stacks of a reference centre would make."""
-    made = plan(name)
-    documents = [planning.stack_input(made, stack.name) for stack in made.stacks if stack.kind != "lab"]
-    return tuple(resource for document in documents for resource in pack.resources(document))
+    return good(name).resources
 
 
 def view(changed: tuple[Resource, ...] | None = None) -> View:
-    return View(resources() if changed is None else changed, plan().prefix)
+    return good() if changed is None else replace(good(), resources=changed)
 
 
 def changed(name: str, kind: str, /, **props: Any) -> tuple[Resource, ...]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from idc.collector import without_collector
 from idc.engine import files
 from idc.errors import InputError, RefusedError
 from idc.model import Declaration
@@ -73,7 +74,8 @@ def _whole(work: Work | DryWork) -> Plan:
 def _judge(plan: Plan, declaration: Declaration | None) -> Verdict:
     pack.load()
     rules = [rule for rule in REGISTRY if declaration is not None or rule.level is Level.PLANNED]
-    return judge(pack.view(plan, declaration, _today()), rules)
+    with without_collector():
+        return judge(pack.view(plan, declaration, _today()), rules)
 
 
 def _decide(work: Work | DryWork, plan: Plan) -> Decision:

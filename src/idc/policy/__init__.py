@@ -4,9 +4,9 @@ No I/O, no engine: the same rules judge what a plan would make and what Pulumi's
 """
 
 from idc.policy.resources import CONTAINER, NETWORK, UNKNOWN, VOLUME, Resource, View
-from idc.policy.rules import REGISTRY, Broken, Finding, Level, Looked, Policy, Remark, Verdict, judge, policy, rule
+from idc.policy.rules import REGISTRY, Broken, Due, Finding, Level, Looked, Policy, Remark, Verdict, judge, policy, rule
 
 __all__ = [
-    "CONTAINER", "NETWORK", "REGISTRY", "UNKNOWN", "VOLUME", "Broken", "Finding", "Level", "Looked", "Policy", "Remark",
-    "Resource", "Verdict", "View", "judge", "policy", "rule",
+    "CONTAINER", "NETWORK", "REGISTRY", "UNKNOWN", "VOLUME", "Broken", "Due", "Finding", "Level", "Looked", "Policy",
+    "Remark", "Resource", "Verdict", "View", "judge", "policy", "rule",
 ]  # fmt: skip

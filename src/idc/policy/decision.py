@@ -44,6 +44,7 @@ class Decision:
         parts += [f"{len(self.blocking)} findings stop the change"] if self.blocking else []
         parts += [f"{len(self.standing)} stand from before"] if self.standing else []
         parts += [f"{len(self.waived)} waived"] if self.waived else []
+        parts += [f"{len(self.verdict.due)} due soon"] if self.verdict.due else []
         return ", ".join(parts if len(parts) > 1 else [*parts, "nothing found"])
 
 

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from idc import paths
+from idc.model.profiles import load_profile
 from idc.plan.stacks import stack_input
 from idc.plan.types import Plan
 from idc.policy.resources import Resource, View
@@ -42,7 +43,14 @@ def view(plan: Plan, declaration: Declaration | None, today: date) -> View:
     """A whole plan, and the declaration it was made of (None for one that was applied before)."""
     documents = [stack_input(plan, stack.name) for stack in plan.stacks if stack.kind != "lab"]
     made = [each for document in documents for each in resources(document)]
-    return View(tuple(made), plan.prefix, plan, declaration, today)
+    profile = declaration.profile if declaration else load_profile(plan.profile)
+    return View(tuple(made), plan.prefix, plan, declaration, today, profile, recipes())
+
+
+@cache
+def recipes() -> frozenset[str]:
+    """Short names of the images that there is a recipe for."""
+    return frozenset(file.parent.name for file in (paths.resources() / "images").glob("*/Dockerfile"))
 
 
 def judge_inputs(documents: Iterable[Mapping[str, Any]], prefix: IPv4Network) -> Verdict:

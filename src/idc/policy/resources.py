@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from idc.model import Declaration
+    from idc.model.profiles import Profile
     from idc.plan.types import Plan
 
 T = TypeVar("T")
@@ -95,6 +96,8 @@ class View:
     plan: Plan | None = None
     declaration: Declaration | None = None
     today: date | None = None
+    profile: Profile | None = None  # the law of the plan's profile
+    recipes: frozenset[str] = frozenset()  # short names of the images that idc knows how to build
 
     @property
     def planned(self) -> Plan:
@@ -109,6 +112,20 @@ class View:
         if self.declaration is None:
             raise LookupError("there is no declaration to look at")
         return self.declaration
+
+    @property
+    def law(self) -> Profile:
+        """The profile. Raises LookupError where it is not known."""
+        if self.profile is None:
+            raise LookupError("there is no profile to look at")
+        return self.profile
+
+    @property
+    def day(self) -> date:
+        """The day by which it is judged. Raises LookupError where none was given."""
+        if self.today is None:
+            raise LookupError("there is no day to judge by")
+        return self.today
 
     @cached_property
     def _by_kind(self) -> Mapping[str, list[Resource]]:

@@ -35,6 +35,11 @@ class Broken:
     owner: str = ""  # the site or service it belongs to, where it belongs to one
 
 
+@dataclass(frozen=True, order=True)
+class Due(Broken):
+    """What will be broken soon, said as ``Broken`` is. It is shown with every verdict and stops nothing."""
+
+
 @dataclass(frozen=True)
 class Looked:
     """What a rule over a whole view has looked at: without one, its silence is not a pass."""
@@ -101,6 +106,7 @@ class Verdict:
     findings: tuple[Finding, ...]
     passed: tuple[Passed, ...]
     judged: int  # policies
+    due: tuple[Finding, ...] = ()  # what will be found soon; no finding yet
 
     @property
     def ok(self) -> bool:
@@ -165,14 +171,22 @@ def _about(judge_it: JudgeOne | JudgeAll) -> str:
 def judge(view: View, rules: Sequence[Policy] | None = None) -> Verdict:
     """All findings of all policies, in a stable order. A rule that cannot judge has found something: unknown."""
     findings: set[Finding] = set()
+    due: set[Finding] = set()
     passed: list[Passed] = []
     chosen = REGISTRY if rules is None else rules
     for each in chosen:
-        broken, looked = _judge(each, view)
-        findings.update(Finding(each.id, b.scope, b.subject, b.words, b.where, each.severity, b.owner) for b in broken)
-        if not broken:
+        remarks, looked = _judge(each, view)
+        said = [_finding(each, remark) for remark in remarks if not isinstance(remark, Due)]
+        findings.update(said)
+        due.update(_finding(each, remark) for remark in remarks if isinstance(remark, Due))
+        if not said:
             passed.append(Passed(each.id, ", ".join(map(str, looked))))
-    return Verdict(tuple(sorted(findings)), tuple(sorted(passed, key=lambda p: p.policy)), len(chosen))
+    ordered = tuple(sorted(passed, key=lambda p: p.policy))
+    return Verdict(tuple(sorted(findings)), ordered, len(chosen), tuple(sorted(due)))
+
+
+def _finding(each: Policy, b: Broken) -> Finding:
+    return Finding(each.id, b.scope, b.subject, b.words, b.where, each.severity, b.owner)
 
 
 def _judge(each: Policy, view: View) -> tuple[list[Broken], list[Looked]]:

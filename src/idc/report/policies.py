@@ -25,6 +25,8 @@ def lines(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "~", f"{finding}; there before, and not touched"
     for finding, waiver in decision.waived:
         yield "w", f"{finding}; waived until {waiver.until} by {waiver.approver}: {waiver.reason}"
+    for finding in decision.verdict.due:
+        yield "~", f"{finding}; stops nothing yet"
     used = {(waiver.policy, waiver.scope) for _, waiver in decision.waived}
     for waiver in decision.waivers:
         if (waiver.policy, waiver.scope) not in used:
@@ -72,6 +74,7 @@ def document(decision: Decision) -> dict[str, Any]:
         "blocking": [_finding(finding) for finding in decision.blocking],
         "standing": [_finding(finding) for finding in decision.standing],
         "waived": [{**_finding(finding), "waiver": _waiver(waiver)} for finding, waiver in decision.waived],
+        "due": [_finding(finding) for finding in decision.verdict.due],
         "waivers": [_waiver(waiver) for waiver in decision.waivers],
         "expired_waivers": [_waiver(waiver) for waiver in decision.expired],
         "passed": {passed.policy: passed.looked_at for passed in decision.verdict.passed},
