@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from idc.collector import without_collector
-from idc.engine import files
+from idc.engine import files, own_policies
 from idc.errors import InputError, RefusedError
 from idc.model import Declaration
 from idc.model.folder import WAIVERS_FILE
@@ -57,7 +57,7 @@ def refuse_findings(work: Work) -> Decision:
 
 def record(work: Work) -> None:
     """Remember what was found of a plan that stands now, so that the next change answers only for itself."""
-    verdict = _judge(work.whole, work.declaration)
+    verdict = _judge(work.whole, work.declaration, work.folder)
     document = {
         "findings": [finding.key for finding in verdict.findings],
         "policies": sorted(policy.id for policy in REGISTRY),
@@ -71,15 +71,18 @@ def _whole(work: Work | DryWork) -> Plan:
     return work.whole if isinstance(work, Work) else work.plan
 
 
-def _judge(plan: Plan, declaration: Declaration | None) -> Verdict:
+def _judge(plan: Plan, declaration: Declaration | None, folder: Path | None = None) -> Verdict:
+    """By the pack; and where a centre folder is given, by its own policies too."""
     pack.load()
     rules = [rule for rule in REGISTRY if declaration is not None or rule.level is Level.PLANNED]
     with without_collector():
-        return judge(pack.view(plan, declaration, _today()), rules)
+        view = pack.view(plan, declaration, _today())
+        verdict = judge(view, rules)
+        return verdict if folder is None else verdict.beside(own_policies.verdict(own_policies.judge(folder, view)))
 
 
 def _decide(work: Work | DryWork, plan: Plan) -> Decision:
-    verdict = _judge(plan, work.declaration)
+    verdict = _judge(plan, work.declaration, work.folder)
     _refuse_unknown_policies(work.declaration)
     return decide(verdict, _before(work), work.declaration.waivers, _today())
 

@@ -8,7 +8,7 @@ from idc.engine.hosts import Hosts
 from idc.engine.station import Station
 from idc.live.report import Report
 from idc.live.verify import run as verify_live
-from idc.operate import prove_live
+from idc.operate import judge_own, prove_live
 from idc.operate.progress import Progress
 from idc.operate.run import UpResult
 from idc.plan.types import Plan
@@ -17,7 +17,7 @@ DEADLINE_CONNECT = 30.0
 
 
 def run(station: Station, plan: Plan, progress: Progress, *, packets: bool = True) -> Report:
-    """Snapshot, tests, the centre's own tests, and (with ``packets``) probes.
+    """Snapshot, tests, the centre's own tests and policies, and (with ``packets``) probes.
 
     A host that does not answer is unknown, and unknown fails. ``plan`` is the one that was applied: it is proven, not
     what may have been declared since.
@@ -28,8 +28,9 @@ def run(station: Station, plan: Plan, progress: Progress, *, packets: bool = Tru
             for name, error in hosts.connect([host.name for host in plan.hosts], DEADLINE_CONNECT).items():
                 progress.step(f"{name}: {error.message}")
             own = own_tests(station.centre_folder)
+            judges = [prove_live.checks, judge_own.checks(station.centre_folder)]
             report = verify_live(
-                station, hosts, plan, packets=packets, progress=progress.step, extra=own, judges=[prove_live.checks]
+                station, hosts, plan, packets=packets, progress=progress.step, extra=own, judges=judges
             )
         finally:
             hosts.close()

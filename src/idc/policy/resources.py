@@ -7,7 +7,7 @@ engine reports them. So the same rule judges both, and a test holds the two side
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Network
@@ -98,6 +98,7 @@ class View:
     today: date | None = None
     profile: Profile | None = None  # the law of the plan's profile
     recipes: frozenset[str] = frozenset()  # short names of the images that idc knows how to build
+    document: Mapping[str, Any] = field(default_factory=dict)  # of a centre's own policies: "plan", "files" as data
 
     @property
     def planned(self) -> Plan:

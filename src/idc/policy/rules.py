@@ -113,6 +113,13 @@ class Verdict:
         """True when every policy was judged and nothing was found."""
         return not self.findings and self.judged > 0
 
+    def beside(self, other: Verdict) -> Verdict:
+        """Both as one."""
+        findings, passed = sorted({*self.findings, *other.findings}), (*self.passed, *other.passed)
+        ordered = tuple(sorted(passed, key=lambda p: p.policy))
+        due = tuple(sorted({*self.due, *other.due}))
+        return Verdict(tuple(findings), ordered, self.judged + other.judged, due)
+
 
 REGISTRY: Final[list[Policy]] = []
 
