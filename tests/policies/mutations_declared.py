@@ -14,13 +14,10 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from idc import plan as planning
-from idc.model import load
-from idc.plan.lock import Lock
-from idc.policy import View, pack
+from idc.policy import View
 from tests.conftest import ROOT
 from tests.policies.mutation import Mutation
-from tests.policies.reference import IDS, TODAY
+from tests.policies.reference import TODAY, as_planned
 
 Edits = Sequence[tuple[str, str, str]]  # file, what stands there, what is to stand there
 
@@ -64,9 +61,7 @@ def _edited(start: Callable[[Path], Path], edits: Edits, day: datetime.date) -> 
             text = (folder / file).read_text()
             assert old in text, f"{old!r} is not in {file}"
             (folder / file).write_text(text.replace(old, new, 1))
-        declaration = load(folder, today=day)
-    pack.load()
-    return pack.view(planning.make(declaration, Lock(), IDS, today=day)[0], declaration, day)
+        return as_planned(folder, day)
 
 
 def written(

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from idc import plan as planning
@@ -20,6 +21,13 @@ TODAY = datetime.date(2026, 1, 1)
 
 
 IDS = {image: f"sha256:{number:064x}" for number, image in enumerate(image_names(), 1)}
+
+
+def as_planned(folder: Path, today: datetime.date = TODAY) -> View:
+    """What is judged of a centre folder that was never applied."""
+    pack.load()
+    read = load(folder, today=today)
+    return pack.view(planning.make(read, Lock(), IDS, today=today)[0], read, today)
 
 
 @cache

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from idc.model import init
 from idc.model.enums import Role
+from idc.model.profiles import load_profile, names
 from idc.policy import REGISTRY, judge, pack
+from tests.conftest import ROOT
 from tests.policies.matrix import alone, kills
 from tests.policies.mutations import all_mutations
 from tests.policies.mutations_declared import administered, egress
-from tests.policies.reference import good, view
+from tests.policies.reference import as_planned, good, view
 
 pack.load()
 
@@ -22,6 +26,18 @@ def test_the_reference_centres_are_good(name: str) -> None:
     verdict = judge(good(name))
     assert verdict.findings == ()
     assert verdict.judged == len(REGISTRY) == len(verdict.passed)
+
+
+@pytest.mark.parametrize("profile", names())
+def test_a_new_centre_is_good_in_each_fabric_that_may_be_built(profile: str, tmp_path: Path) -> None:
+    for fabric in load_profile(profile).managed:
+        folder = tmp_path / fabric
+        init.create(folder, name="town", profile=profile, fabric=fabric)
+        assert [str(finding) for finding in judge(as_planned(folder)).findings] == []
+
+
+def test_the_small_centre_is_good() -> None:
+    assert judge(as_planned(ROOT / "centres" / "small" / "extranet")).findings == ()
 
 
 def test_a_centre_with_machines_and_people_is_good() -> None:
