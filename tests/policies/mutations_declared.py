@@ -100,7 +100,7 @@ def flows() -> Iterator[Mutation]:
     yield egress("an egress for reasons", "flows.reason", why="needed soon")
     yield egress("an egress for a test", "flows.reason", why="a test of the new partner")
     yield egress("an egress for one word in Chinese", "flows.reason", why="需要 1234567890")
-    yield flow("a flow that is to be explained later", "flows.reason", why="TODO ask the bureau about this")
+    yield flow("a flow that was only talked about", "flows.reason", why="as discussed with the bureau")
     yield egress("an egress without an end", "flows.until", until="")
     yield egress("an egress for twenty years", "flows.until", until="2046-01-01")
     yield flow("a host's flow without an end", "flows.until", until="")

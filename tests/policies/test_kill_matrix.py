@@ -10,13 +10,14 @@ import pytest
 
 from idc.model import init
 from idc.model.enums import Role
+from idc.model.generate import generate
 from idc.model.profiles import load_profile, names
 from idc.policy import REGISTRY, judge, pack
 from tests.conftest import ROOT
 from tests.policies.matrix import alone, kills
 from tests.policies.mutations import all_mutations
 from tests.policies.mutations_declared import administered, egress
-from tests.policies.reference import as_planned, good, view
+from tests.policies.reference import TODAY, as_planned, good, view
 
 pack.load()
 
@@ -34,6 +35,11 @@ def test_a_new_centre_is_good_in_each_fabric_that_may_be_built(profile: str, tmp
         folder = tmp_path / fabric
         init.create(folder, name="town", profile=profile, fabric=fabric)
         assert [str(finding) for finding in judge(as_planned(folder)).findings] == []
+
+
+def test_a_generated_centre_is_good(tmp_path: Path) -> None:
+    generate(tmp_path / "bench", 20, today=TODAY)
+    assert judge(as_planned(tmp_path / "bench")).findings == ()
 
 
 def test_the_small_centre_is_good() -> None:

@@ -1,4 +1,4 @@
-"""Centres of any size for measurements: the same size gives the same files, on each machine.
+"""Centres of any size for measurements: the same size and year give the same files, on each machine.
 
 python -m idc.model.generate FOLDER 1500
 """
@@ -6,6 +6,7 @@ python -m idc.model.generate FOLDER 1500
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -61,26 +62,30 @@ sites:
   - {{name: file, kind: app, names: [file.{id}.bench.example], visibility: internet, audience: [business], stage: transaction, image: filing, database: postgresql}}
 backup: {{rpo: 24h, rto: 1h, keep: 30d, drill_every: 30d}}
 egress:
-  - {{to: 198.18.10.128/25, port: 443/tcp, why: the partner's registry of {bureau}}}
+  - {{to: 198.18.10.128/25, port: 443/tcp, why: the partner's registry of {bureau}, until: {until}}}
 """  # noqa: E501
 
 
-def tenant_text(number: int) -> tuple[str, str]:
-    """Id and file text of the n-th tenant (from 1): of ten, seven have a site, two an employees' site, one an app."""
+def tenant_text(number: int, until: date) -> tuple[str, str]:
+    """Id and file text of the n-th tenant (from 1): of ten, seven have a site, two an employees' site, one an app.
+
+    An app calls a partner through the day ``until``.
+    """
     tenant = f"t{number:05d}"
     bureau = _BUREAUS[number % len(_BUREAUS)]
     text = _APP if number % 10 == 0 else _STAFF if number % 10 in (3, 6) else _SMALL
-    return tenant, text.format(id=tenant, bureau=bureau, number=number)
+    return tenant, text.format(id=tenant, bureau=bureau, number=number, until=until)
 
 
-def generate(folder: Path, tenants: int, *, name: str = "bench") -> None:
-    """Write a centre of so many tenants into a new or empty folder."""
+def generate(folder: Path, tenants: int, *, name: str = "bench", today: date | None = None) -> None:
+    """Write a centre of so many tenants into a new or empty folder; ``today`` is by default the machine's date."""
+    until = date((today or date.today()).year + 1, 12, 31)
     (folder / "tenants").mkdir(parents=True, exist_ok=True)
     web = max(1, -(-tenants // TENANTS_PER_HOST))
     hosts = [_EDGE, *(_WEB % number for number in range(1, web + 1)), _CORE, _BACKUP]
     (folder / "centre.yaml").write_text(_CENTRE.format(name=name, tenants=tenants, hosts="\n".join(hosts)))
     for number in range(1, tenants + 1):
-        tenant, text = tenant_text(number)
+        tenant, text = tenant_text(number, until)
         (folder / "tenants" / f"{tenant}.yaml").write_text(text)
 
 
