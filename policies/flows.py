@@ -73,7 +73,7 @@ def says_what_for(view: View) -> Iterator[Remark]:
 
 @rule(
     "flows.until", "Each exception ends: egress, and flows between zones, hosts and networks",
-    severity="medium", controls=["8.1.3.2 b", "8.1.10.6 i"], level=Level.DECLARED,
+    severity="medium", controls=["8.1.3.2 b"], level=Level.DECLARED,
 )  # fmt: skip
 def ends_one_day(view: View) -> Iterator[Remark]:
     """Within two years, so that somebody looks again; what ends within 30 days is told of before it breaks a site."""

@@ -22,7 +22,7 @@ MANAGING: Final = frozenset({Zone.MANAGEMENT, Zone.TRUST})
 
 @rule(
     "isolation.fabrics", "A fabric that the profile keeps apart from the Internet has no way to it",
-    severity="critical", controls=["8.1.3.1 a", "8.1.3.1 b"], level=Level.PLANNED,
+    severity="critical", controls=["8.1.3.1 a", "8.1.3.1 c"], level=Level.PLANNED,
 )  # fmt: skip
 def fabrics_apart(view: View) -> Iterator[Remark]:
     """By the proof's own law: no listener, no interface, and no fabric that is nobody's to build."""
@@ -34,7 +34,7 @@ def fabrics_apart(view: View) -> Iterator[Remark]:
 
 @rule(
     "isolation.centres", "The centres that the profile asks for are there, each where it asks for it",
-    severity="high", controls=["8.1.5.4 a", "8.1.4.9 b"], level=Level.PLANNED,
+    severity="high", controls=["8.1.5.4", "8.1.4.9 b"], level=Level.PLANNED,
 )  # fmt: skip
 def four_centres(view: View) -> Iterator[Remark]:
     """Network management, data exchange, certification, and disaster backup away from what it backs up."""
@@ -102,7 +102,7 @@ def edge_alone(view: View) -> Iterator[Remark]:
 
 @rule(
     "isolation.management-host", "Where the Internet reaches sites, management and keys have hosts of their own",
-    severity="high", controls=["8.2.5.1 b", "8.1.5.4 a"], level=Level.PLANNED,
+    severity="high", controls=["8.2.5.1 b", "8.1.5.4"], level=Level.PLANNED,
 )  # fmt: skip
 def management_alone(view: View) -> Iterator[Remark]:
     """A tenant who leaves its container must not stand beside what administers all others."""

@@ -125,7 +125,7 @@ def planned_ipv6(network: Resource, view: View) -> Iterator[str]:
 
 @policy(
     "networks.sibling", "No two containers have one address",
-    severity="critical", controls=["8.1.3.1 a", "8.1.4.1"],
+    severity="critical", controls=["8.1.3.1 a", "8.2.2.1 b"],
 )  # fmt: skip
 def own_address(container: Resource, view: View) -> Iterator[str]:
     """Rules know a container by its address: with a sibling's it has the sibling's rights."""

@@ -65,7 +65,7 @@ def separate_people(view: View) -> Iterator[Remark]:
 
 @rule(
     "people.term", "Nobody's right is given for more than two years",
-    severity="medium", controls=["8.1.7.2 b"], level=Level.DECLARED,
+    severity="medium", controls=["8.1.7.1 c"], level=Level.DECLARED,
 )  # fmt: skip
 def given_for_a_while(view: View) -> Iterator[Remark]:
     """A right that ends is looked at again. Of a centre with machines of its own; a lab's people are a rehearsal."""

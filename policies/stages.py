@@ -39,7 +39,7 @@ def methods_of_stage(view: View) -> Iterator[Remark]:
 
 @rule(
     "stages.database", "What only publishes keeps no database",
-    severity="medium", controls=["8.1.4.4"], level=Level.DECLARED,
+    severity="medium", controls=["8.1.4.4 a"], level=Level.DECLARED,
 )  # fmt: skip
 def publishing_keeps_nothing(view: View) -> Iterator[Remark]:
     """Pages that nobody writes to need none; a site that does keep data says what it does with people."""
@@ -51,7 +51,7 @@ def publishing_keeps_nothing(view: View) -> Iterator[Remark]:
 
 @rule(
     "stages.level", "Who transacts is of protection level 2 at least",
-    severity="high", controls=["8.2.2.1 a"], level=Level.DECLARED,
+    severity="high", controls=["8.1.2.1 d"], level=Level.DECLARED,
 )  # fmt: skip
 def level_of_transactions(view: View) -> Iterator[Remark]:
     """People's own data and rights change there."""
