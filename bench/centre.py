@@ -142,17 +142,30 @@ def memory() -> float:
     prefixes = {
         host.lab_name.removesuffix(host.name) for fabric in ("extranet", "intranet") for host in applied(fabric).hosts
     }
-    listed = docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}").splitlines()
-    held = [line.split()[1] for line in listed if any(line.startswith(prefix) for prefix in prefixes)]
-    if not held:
+    listed = (line.split() for line in docker("ps", "--no-trunc", "--format", "{{.Names}} {{.ID}}").splitlines())
+    ids = [number for name, number in listed if any(name.startswith(prefix) for prefix in prefixes)]
+    held = [pss(process) for process in Path("/proc").iterdir() if process.name.isdigit() and within(process, ids)]
+    if not ids or not sum(held):
         raise RuntimeError("no container of the lab runs")
-    return sum(mebibytes(words) for words in held)
+    return sum(held) / 1024
 
 
-def mebibytes(words: str) -> float:
-    """``61.3MiB`` as Docker writes it."""
-    number = words.rstrip("BKMGi")
-    return float(number) * {"B": 2**-20, "KiB": 2**-10, "MiB": 1.0, "GiB": 1024.0}[words.removeprefix(number)]
+def within(process: Path, ids: Sequence[str]) -> bool:
+    """Whether a process is in one of these containers, or in one inside them: its control groups name them all."""
+    try:
+        groups = (process / "cgroup").read_text()
+    except OSError:  # it has just ended
+        return False
+    return any(number in groups for number in ids)
+
+
+def pss(process: Path) -> int:
+    """KiB that a process holds, its part of what it shares with others."""
+    try:
+        rows = (process / "smaps_rollup").read_text().splitlines()
+    except OSError:  # a kernel's own, or it has just ended
+        return 0
+    return sum(int(row.split()[1]) for row in rows if row.startswith("Pss:"))
 
 
 def start(*words: str) -> subprocess.Popen[str]:

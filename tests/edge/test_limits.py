@@ -17,6 +17,8 @@ from tests.edge.ground import BROWSER, FILES, Edge, read_answer
 from tests.edge.test_requests import PARTS, upload
 from tests.live.playground import until
 
+pytestmark = pytest.mark.live  # they wait until a limit is reached, or over
+
 LIMITS = (FILES / "etc/nginx/idc/limits.conf").read_text()
 LOAD = 2 * 20.0  # requests a second of two loads of tests.live.centre at once
 
@@ -192,7 +194,6 @@ BEGUN = "\r\n".join(["POST / HTTP/1.1", "Host: ask.city.example", *BROWSER, *PAR
     ],
     ids=["silent", "header", "body", "idle"],
 )  # fmt: skip
-@pytest.mark.live  # they wait for what they wait for
 def test_a_client_that_does_not_get_on_with_it_goes(process: Edge, sent: str, seconds: int) -> None:
     began = time.monotonic()
     with process.connect(source="127.0.7.1") as connection:

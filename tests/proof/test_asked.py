@@ -58,6 +58,7 @@ def test_a_site_of_the_fabric_is_denied_to_the_internet_though_every_packet_pass
         ("tenant/parks/site/www", "10.64.16.50", "tcp", 5432, "forward"),
         ("service/edge", "tenant/tax/site/file", "udp", 8080, "forward"),
         ("internet", "10.64.16.34", "tcp", 8080, "forward"),
+        ("internet", "tenant/tax/site/file", "icmp", 0, "forward"),
     ],
 )
 def test_what_is_not_declared_is_denied_and_the_place_named(
@@ -89,6 +90,7 @@ def test_a_host_of_which_nothing_is_known_makes_the_answer_not_known() -> None:
         ("service/logs", "service/edge"),
         ("office-intranet", "listeners: fabric, internet"),
         ("10.1.2.3.4", ""),
+        ("2001:db8::1", "IPv6"),
         ("", ""),
     ],
 )

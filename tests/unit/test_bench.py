@@ -71,9 +71,17 @@ def test_what_was_not_measured_has_an_empty_row() -> None:
     assert "| destroy | | | |" in centre.table({name: [] for name in centre.FIGURES} | {"idc test --fast": [1.0]})
 
 
-@pytest.mark.parametrize(("words", "value"), [("512KiB", 0.5), ("61.5MiB", 61.5), ("1.5GiB", 1536.0), ("0B", 0.0)])
-def test_memory_is_read_as_docker_writes_it(words: str, value: float) -> None:
-    assert centre.mebibytes(words) == value
+def test_memory_is_that_of_the_containers_processes_alone(tmp_path: Path) -> None:
+    for pid, group in (("1", "0::/"), ("2", "0::/docker/abc/docker/def"), ("3", "5:memory:/docker/abd")):
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "cgroup").write_text(f"{group}\n")
+        (tmp_path / pid / "smaps_rollup").write_text(
+            "x-y ---p 0 00:00 0 [rollup]\nRss: 900 kB\nPss: 512 kB\nPss_Anon: 8 kB\n"
+        )
+    assert [pid.name for pid in sorted(tmp_path.iterdir()) if centre.within(pid, ["abc"])] == ["2"]
+    assert centre.pss(tmp_path / "2") == 512
+    assert centre.pss(tmp_path / "none") == 0
+    assert not centre.within(tmp_path / "none", ["abc"])
 
 
 def test_the_tenant_that_is_added_is_none_of_the_reference_s(root: Path) -> None:

@@ -24,6 +24,7 @@ from idc.report import asked
 from idc.report import denied as shown
 
 _PORT: Final = re.compile(r"(?:(?P<port>\d{1,5})(?:/(?P<after>tcp|udp))?|(?P<before>tcp|udp)/(?P<number>\d{1,5})|icmp)")
+_LIKE_A_PORT: Final = re.compile(r"\d+(/\w+)?|(tcp|udp|sctp|icmp\w*)/\w+")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -126,6 +127,8 @@ def _rest(words: list[str]) -> tuple[str, int, Path | None]:
     protocol, port, centre = "", 0, None
     for word in words:
         match = _PORT.fullmatch(word)
+        if match is None and _LIKE_A_PORT.fullmatch(word):
+            raise UsageError(f"{word} is no port that is looked at", hint="write it as 443/tcp, 53/udp or icmp")
         if match is None:
             if centre is not None:
                 raise UsageError(f"{word} is no port, and a centre is named already", hint="write a port as 443/tcp")

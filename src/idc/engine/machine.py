@@ -40,6 +40,7 @@ _SYSTEMD: Final = Path("/run/systemd/system")
 
 _ANSWER: Final = 5.0  # seconds an engine has to answer a ping
 _START: Final = 60.0  # seconds an engine has to start: it may find many containers
+_SERVERS: Final = {"nginx": "nginx.service"}  # packages of which only the program is wanted
 _INSTALL: Final = 900.0  # seconds for packages over a slow line
 _OTHER: Final = 1200.0  # seconds that a second run waits for the first
 
@@ -129,9 +130,30 @@ def _install(packages: Iterable[str], progress: Progress) -> None:
     lock = "-oDPkg::Lock::Timeout=300"  # another package manager at work is waited for
     _apt("apt-get", lock, "update", words="reading the package lists", by_hand="apt-get update")
     progress(f"installing {names}", 0.2)
-    _apt("apt-get", lock, "install", "--yes", "--no-install-recommends", "-oDpkg::Use-Pty=0", *packages,
-         words=f"installing {names}", by_hand=by_hand)  # fmt: skip
+    with _asleep([_SERVERS[package] for package in packages if package in _SERVERS]):
+        _apt("apt-get", lock, "install", "--yes", "--no-install-recommends", "-oDpkg::Use-Pty=0", *packages,
+             words=f"installing {names}", by_hand=by_hand)  # fmt: skip
     progress(f"installed {names}", 0.7)
+
+
+@contextmanager
+def _asleep(units: list[str]) -> Iterator[None]:
+    """Services of packages that are installed for their program alone: they neither start now nor at the next boot."""
+    if not units or not Path("/run/systemd/system").is_dir():
+        yield
+        return
+    _systemctl("mask", "--runtime", *units)
+    try:
+        yield
+    finally:
+        _systemctl("disable", *units)
+        _systemctl("unmask", "--runtime", *units)
+
+
+def _systemctl(*words: str) -> None:
+    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode:
+        raise ToolError(f"systemctl {' '.join(words)}: {done.stderr.strip()}", hint="see why by hand")
 
 
 def _apt(*command: str, words: str, by_hand: str) -> None:

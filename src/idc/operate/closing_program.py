@@ -87,7 +87,9 @@ def end(selection: list[str]) -> int:
     """Ends connections that the rules no longer allow; how many."""
     done = run("conntrack", "-D", *selection)
     counted = re.search(r"(\d+) flow entries have been deleted", done.stderr)
-    return int(counted.group(1)) if counted else 0
+    if counted is None:  # it counts also where there is none; anything else is no answer
+        sys.exit(f"conntrack did not say what it ended: {done.stderr.strip() or f'code {done.returncode}'}")
+    return int(counted.group(1))
 
 
 def loaded(names: list[str]) -> dict[str, Any]:

@@ -91,7 +91,9 @@ def _before(work: Work | DryWork) -> Before:
     """What stands: the applied plan judged anew by today's policies, and what was found of its declaration."""
     if not isinstance(work, Work) or work.recorded.applied is None or not _record_file(work).exists():
         return Before()
-    known: dict[str, Any] = json.loads(_record_file(work).read_text())
+    known: dict[str, Any] = files.read_json(_record_file(work), dict)
+    if not {"findings", "policies", "scopes"} <= set(known):
+        raise files.damaged(_record_file(work), "it should hold findings, policies and scopes")
     scopes = _scopes(work.whole, work.declaration)
     untouched = frozenset(name for name, value in scopes.items() if known["scopes"].get(name) == value)
     found = {(str(a), str(b), str(c), str(d)) for a, b, c, d in known["findings"]}

@@ -63,6 +63,8 @@ class Way:
 
 def end(plan: Plan, text: str) -> End:
     """What a reference or an address stands for. Raises UnknownEndError."""
+    if ":" in text:
+        raise UnknownEndError(f"{text}: IPv6 ends are not answered yet", "`idc verify` probes IPv6 at the edge")
     try:
         reference = refs.parse(text)
     except BadValueError as error:
@@ -139,7 +141,7 @@ def way(plan: Plan, source: End, destination: End, protocol: str = "", port: int
 
     Raises UnknownEndError where no port is known.
     """
-    if source.outside and destination.ref.startswith("tenant/") and not port:
+    if source.outside and destination.ref.startswith("tenant/") and not port and protocol != "icmp":
         return _asked_for(plan, source, destination)
     if protocol != "icmp" and not port:
         port = destination.port
