@@ -25,6 +25,8 @@ KEPT = (
     "tools",
 )
 
+pytestmark = pytest.mark.live  # builds and installs for seconds
+
 
 @pytest.fixture(scope="module")
 def installed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

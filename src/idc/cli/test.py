@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     environment = dict(os.environ)
     command = [sys.executable, "-m", "pytest", "-q", "--durations=15"]
     if args.fast:
-        command += ["-m", "not live", "-n", "4"]  # many wait for something, not for a processor
+        command += ["-m", "not live", "-n", "3"]  # some wait for something, not for a processor
         return _pytest(command, args, environment)
     from idc.engine import machine, toolchain
     from idc.engine.alone import alone

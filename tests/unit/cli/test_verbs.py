@@ -73,11 +73,13 @@ def test_a_folder_that_holds_something_is_no_place_for_a_new_centre(
     assert "notes.txt" in failed(capfd)["error"]
 
 
+@pytest.mark.live  # a run of tests within one
 def test_tests_that_are_not_there_are_one_document(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["test", "--fast", "--json", "--", "tests/no_such_test.py"]) == 2
     failed(capfd)
 
 
+@pytest.mark.live  # a run of tests within one
 @pytest.mark.parametrize(
     ("text", "broken"),
     [("def test_it(): assert False", ["::test_it"]), ("import no_such_module", ["::"])],
