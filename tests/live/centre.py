@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from idc.live.load import Load, http_load
 from idc.model.types import Visibility
@@ -85,3 +88,63 @@ def load_on(plan: Plan, *sites: str) -> Iterator[Load]:
         targets.append((f"http://{address_of(plan, vhost.visibility)}/", vhost.names[0]))
     with http_load(targets, rate=20.0, max_seconds=300.0) as load:
         yield load
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What a centre that stands is known by on this machine; noted before it is destroyed."""
+
+    centre: str  # Plan.id
+    station: Path
+    number: str  # the station's id
+
+    @classmethod
+    def of(cls, centre: LiveCentre) -> Traces:
+        known = json.loads((centre.station / "station.json").read_text())
+        return cls(known["centre"], centre.station, known["id"])
+
+    def left(self) -> dict[str, list[str]]:
+        """What is still there of it, by kind; only kinds of which something is."""
+        found = {
+            f"{kind} by {by}": _listed(*listing, "--filter", by)
+            for kind, listing in _LISTINGS.items()
+            for by in (f"label=idc.centre={self.centre}", f"name=idc-{self.centre.replace('.', '-')}")
+        }
+        found["station"] = [str(self.station)] if self.station.exists() else []
+        found["beside the station"] = list(map(str, self.station.parent.glob(".*")))
+        found["runtime"] = list(map(str, Path("/run/idc").glob(f"{self.number}*")))
+        found["processes"] = _naming(self.station)
+        return {kind: names for kind, names in found.items() if names}
+
+
+_LISTINGS = {
+    "containers": ("ps", "-a", "--format", "{{.Names}}"),
+    "networks": ("network", "ls", "--format", "{{.Name}}"),
+    "volumes": ("volume", "ls", "--format", "{{.Name}}"),
+}
+
+
+def _listed(*words: str) -> list[str]:
+    return subprocess.run(["docker", *words], capture_output=True, text=True, check=True).stdout.split()
+
+
+def _naming(station: Path) -> list[str]:
+    """Processes with the station's folder in their words or environment."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                words = (process / "cmdline").read_bytes()
+                known = words + (process / "environ").read_bytes()
+            except OSError:  # it has just ended
+                continue
+            if str(station).encode() in known:
+                found.append(f"{process.name} {words.replace(bytes(1), b' ').decode(errors='replace')}")
+    return found
+
+
+def assert_nothing_left(traces: Traces, centre: LiveCentre) -> None:
+    """A destroyed centre has left nothing: no thing of its lab, no station, no process, no locks in its folder."""
+    assert not traces.left()
+    assert not centre.stations.exists()
+    assert not (centre.folder / "locks").exists()

@@ -127,6 +127,7 @@ def _copy(folder: Path) -> Path:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
     """The small centre, up. What an earlier, killed test run left of it is removed first."""
     from idc.engine import machine
+    from tests.live.centre import Traces, assert_nothing_left
 
     machine.ensure(lambda *_: None)
     base = tmp_path_factory.mktemp("live")
@@ -136,10 +137,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
         with watching(centre.stations) as seen:
             run = centre.idc("up", str(centre.folder), "--no-verify")
         seen.said = run.ok().out + run.err
+        traces = Traces.of(centre)
+        assert len(traces.left()) >= 7, "three kinds by label and by name, and the station"
         yield replace(centre, first_up=seen)
     finally:
         ended = centre.idc("destroy", str(centre.folder), "--foreign")
     ended.ok()
+    assert_nothing_left(traces, centre)
 
 
 @pytest.fixture(scope="session")
