@@ -36,9 +36,10 @@ def containers(centre: LiveCentre, *words: str) -> list[str]:
 
 
 def networks(centre: LiveCentre) -> set[str]:
-    """Ids of the Docker networks that they are attached to."""
+    """Ids of the Docker networks that they are attached to; `none`, which has no link, is not one."""
     found = json.loads(centre.docker("inspect", *containers(centre, "-a")))
-    return {link["NetworkID"] for each in found for link in each["NetworkSettings"]["Networks"].values()}
+    links = [entry for each in found for entry in each["NetworkSettings"]["Networks"].items()]
+    return {link["NetworkID"] for name, link in links if name != "none"}
 
 
 def test_two_fabrics_share_no_network_station_or_key(small: LiveCentre, intranet: LiveCentre) -> None:
