@@ -3,7 +3,7 @@
 IdcError                  exit code, message, hint
 ├── InputError       (2)  the declaration or the command line is wrong: a list of problems with file:line
 │   └── UsageError        the command line is wrong
-├── RefusedError     (1)  understood, and refused: a finding, an older declaration, a destroy without its name
+├── RefusedError     (1)  understood, and refused: a finding, an older declaration, a destroy of real hosts
 ├── Interrupted    (130)  Ctrl-C
 └── EngineError      (3)  an engine, host or tool failed; keeps its own words
     ├── Unreachable       a host or engine did not answer within its deadline

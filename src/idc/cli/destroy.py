@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from idc.cli.common import add_centre, centre_folders, print_json
+from idc.errors import IdcError
 from idc.operate import destroy
 from idc.operate.progress import Progress
 
@@ -14,24 +15,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``idc destroy``."""
     add_centre(parser)
     parser.add_argument(
-        "--name", default="", help="name of the centre, typed in full: needed where a host is no lab host"
-    )
-    parser.add_argument(
         "--foreign", action="store_true", help="also remove a lab of the same centre that another checkout left"
     )
     parser.epilog = "example: idc destroy centres/reference"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Remove each centre's lab: containers, networks, volumes, station and locks."""
+    """Remove each centre's lab; one that is refused or fails does not keep the next. The worst exit code counts."""
     progress = Progress()
-    removed = {
-        str(folder): destroy.destroy(folder, progress, typed=args.name, foreign=args.foreign)
-        for folder in centre_folders(args.centre)
-    }
+    removed: dict[str, int] = {}
+    failed: dict[str, IdcError] = {}
+    for folder in centre_folders(args.centre):
+        try:
+            removed[str(folder)] = destroy.destroy(folder, progress, foreign=args.foreign)
+        except IdcError as error:
+            failed[str(folder)] = error
     if args.json:
-        print_json({"ok": True, "removed": removed})
+        words = {folder: error.render() for folder, error in failed.items()}
+        print_json({"ok": not failed, "removed": removed, "failed": words})
     else:
         for folder, count in removed.items():
             sys.stdout.write(f"{folder}: {count} things removed\n" if count else f"{folder}: nothing was there\n")
-    return 0
+    for name, why in failed.items():
+        sys.stderr.write(f"{name}: not removed\n{why.render()}\n")
+    return max((error.exit_code for error in failed.values()), default=0)

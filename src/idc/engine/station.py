@@ -6,7 +6,7 @@ passphrase  lock          Pulumi's passphrase; who works here now (flock)
 ssh/                      id_ed25519, known_hosts, config
 secrets/                  generated once, one file each, 0600
 state/ pulumi/ plans/     Pulumi backend, PULUMI_HOME, the stacks' inputs
-applied/ locks/           what was last applied (idc.engine.history), a copy of the centre's locks
+applied/ locks/           what was last applied (idc.engine.history), a copy of the centre's locks (a twin's only ones)
 snapshots/ logs/ evidence/
 """
 
@@ -178,12 +178,16 @@ class Station:
         """Remember a plan (as text) that stands whole, its declaration's digest and the serial of its locks."""
         history.record(self.folder, plan, declaration, serial, self.centre_folder)
 
-    def check_not_older(self, declaration: Declaration, lock: Lock, *, deliberate: bool = False) -> None:
-        """Refuse a declaration older than the one last applied, and one that has lost a tenant. Raises RefusedError."""
+    def check_not_older(self, declaration: Declaration, lock: Lock, *, own: bool = False) -> None:
+        """Refuse a declaration older than the one last applied, and one that has lost a tenant. Raises RefusedError.
+
+        ``own``: the lock is the station's own, as a twin's is; there is no other to compare it with.
+        """
         # A folder without its newest tenant is also as it once was: that a file has vanished says more.
         history.check_none_vanished(self.folder, declaration)
-        history.check_not_older(self.folder, declaration, lock, deliberate=deliberate)
-        history.check_same_allocation(self.folder, declaration.folder, lock)
+        history.check_not_older(self.folder, declaration, lock)
+        if not own:
+            history.check_same_allocation(self.folder, declaration.folder, lock)
 
     # -- secrets -----------------------------------------------------------------------------------------------------
 

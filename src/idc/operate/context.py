@@ -32,13 +32,14 @@ class Work:
     folder: Path
     declaration: Declaration
     station: Station
-    lock: Lock  # as it stands in the centre folder
+    lock: Lock  # as it stands in ``locks_folder``
     next_lock: Lock  # as it will stand when the plan is applied
     whole: Plan
     recorded: Record
     plan: Plan
     applied: Plan | None
     isolated: frozenset[str]
+    twin: bool = False  # a lab of a centre whose hosts are declared with addresses
 
     def with_isolated(self, isolated: frozenset[str]) -> Work:
         """The same with these tenants shut."""
@@ -50,8 +51,8 @@ class Work:
 
     @property
     def locks_folder(self) -> Path:
-        """Where the centre keeps what was allocated."""
-        return self.folder / "locks"
+        """Where what was allocated is kept: a twin's never gets among that of the centre it rehearses."""
+        return (self.station.folder if self.twin else self.folder) / "locks"
 
     def record_allocation(self) -> None:
         """Write what was allocated, before anything is built on it; slots stay those that serve."""
@@ -92,11 +93,44 @@ def image_ids(station_images: Mapping[str, str] | None = None) -> dict[str, str]
 
 
 def make_station(folder: Path, *, as_lab: bool) -> Station:
-    """The station of a centre folder, made where there is none. ``as_lab`` is remembered: a twin stays a twin."""
-    station = Station.create(centre_id(model.load(folder)), folder)
-    if as_lab:
-        files.write_atomic(station.folder / TWIN, "every host of this centre is a lab host\n")
+    """The station of a centre folder, made where there is none. ``as_lab`` is remembered: a twin stays a twin.
+
+    Raises RefusedError for ``as_lab`` where a station has built anything that is no twin.
+    """
+    name = centre_id(model.load(folder))
+    if as_lab and (there := Station.open(name)) is not None:
+        _refuse_twin(there)
+    station = Station.create(name, folder)
+    if as_lab and not marked_twin(station):
+        with station.hold(wait=0):
+            _refuse_twin(station)  # again: another run may have begun to build meanwhile
+            files.write_atomic(station.folder / TWIN, "every host of this centre is a lab host\n")
     return station
+
+
+def marked_twin(station: Station) -> bool:
+    """True where the station was made for a rehearsal in lab hosts."""
+    return (station.folder / TWIN).exists()
+
+
+def declares_machines(declaration: Declaration) -> list[str]:
+    """Hosts that are declared with an address, sorted: those that are no lab hosts, but in a twin."""
+    return sorted(name for name, spec in declaration.centre.hosts.items() if spec.address is not None)
+
+
+def _refuse_twin(station: Station) -> None:
+    """Refuse to turn a station into a twin's once it has built anything: its keys and state are those of the hosts.
+
+    An allocation is written before any host is reached, so without one nothing was ever built from here.
+    """
+    if marked_twin(station):
+        return
+    if record.read(station).plans or (station.folder / "locks" / "platform.yaml").exists():
+        raise RefusedError(
+            f"{station.centre} is operated from here already, and not as a twin",
+            hint="rehearse from another machine, or in a copy of the folder with another `fabric`; "
+            "a centre without addresses is a lab without --lab",
+        )
 
 
 def as_twin(declaration: Declaration) -> Declaration:
@@ -112,18 +146,23 @@ def load(folder: Path, *, ids: Mapping[str, str] | None = None, as_lab: bool = F
     """
     declaration = model.load(folder, today=datetime.datetime.now().astimezone().date())
     station = Station.open(centre_id(declaration))
-    if as_lab or (station is not None and (station.folder / TWIN).exists()):
+    if as_lab and station is not None:
+        _refuse_twin(station)
+    rehearsed = as_lab or (station is not None and marked_twin(station))
+    twin = rehearsed and bool(declares_machines(declaration))
+    if rehearsed:
         declaration = as_twin(declaration)
-    lock = Lock.read(folder / "locks")
+    own = twin and station is not None and (station.folder / "locks" / "platform.yaml").exists()
+    lock = Lock.read((station.folder if own and station is not None else folder) / "locks")
     if station is not None:
-        station.check_not_older(declaration, lock)
+        station.check_not_older(declaration, lock, own=own)
     whole, next_lock = plan.make(declaration, lock, image_ids(ids), today=declaration.today)
     if station is None:
         return DryWork(folder, declaration, lock, next_lock, whole)
     known = record.read(station)
     shut = without(whole, known.isolated)
     return Work(
-        folder, declaration, station, lock, next_lock, whole, known, shut, known.standing, known.isolated
+        folder, declaration, station, lock, next_lock, whole, known, shut, known.standing, known.isolated, twin
     )  # fmt: skip
 
 
