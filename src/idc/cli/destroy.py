@@ -25,17 +25,20 @@ def run(args: argparse.Namespace) -> int:
     progress = Progress()
     removed: dict[str, int] = {}
     failed: dict[str, IdcError] = {}
-    for folder in centre_folders(args.centre):
+    folders = centre_folders(args.centre)
+    for folder in folders:
         try:
             removed[str(folder)] = destroy.destroy(folder, progress, foreign=args.foreign)
         except IdcError as error:
+            if len(folders) == 1:
+                raise  # told as every verb tells it
             failed[str(folder)] = error
     if args.json:
         words = {folder: error.render() for folder, error in failed.items()}
         print_json({"ok": not failed, "removed": removed, "failed": words})
     else:
-        for folder, count in removed.items():
-            sys.stdout.write(f"{folder}: {count} things removed\n" if count else f"{folder}: nothing was there\n")
+        for name, count in removed.items():
+            sys.stdout.write(f"{name}: {count} things removed\n" if count else f"{name}: nothing was there\n")
     for name, why in failed.items():
         sys.stderr.write(f"{name}: not removed\n{why.render()}\n")
     return max((error.exit_code for error in failed.values()), default=0)
