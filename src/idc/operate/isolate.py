@@ -138,7 +138,7 @@ def _close_once(hosts: Hosts, known: Record, tenant: str, before: frozenset[str]
             hint=f"it is shut on {len(good)} of {len(names)} hosts, and no `up` opens it; run the same command again",
             host=min(trouble),
         )
-    distinct = len({narrow.same_flow(flow) for flow in flows})
+    distinct = len({flow.wire for flow in flows})
     return (
         f"{distinct} flows closed, {vhosts} vhosts taken off the edge, {sum(seen.cut for seen in good)} connections "
         f"ended; read back on {', '.join(names)}: none of {sum(len(seen.elements) for seen in good)} loaded elements "

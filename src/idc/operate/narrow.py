@@ -14,11 +14,6 @@ from idc.plan import hostrules
 from idc.plan.types import Flow, Plan
 
 
-def same_flow(flow: Flow) -> tuple[object, ...]:
-    """What makes two flows the same on the wire."""
-    return (flow.source.networks, flow.destination.networks, flow.protocol, flow.port)
-
-
 def segments_of(plan: Plan, tenants: Collection[str]) -> frozenset[str]:
     """Names of the segments of these tenants."""
     return frozenset(segment.name for segment in plan.segments if segment.tenant in tenants)
@@ -54,15 +49,15 @@ def without(plan: Plan, tenants: Collection[str]) -> Plan:
 
 def narrowed(plan: Plan, *allowed: Plan) -> Plan:
     """The plan with only those of its flows that all the others have too."""
-    kept = [{same_flow(flow) for flow in other.flows} for other in allowed]
-    flows = [flow for flow in plan.flows if all(same_flow(flow) in keys for keys in kept)]
+    kept = [{flow.wire for flow in other.flows} for other in allowed]
+    flows = [flow for flow in plan.flows if all(flow.wire in keys for keys in kept)]
     return plan if len(flows) == len(plan.flows) else _with_flows(plan, flows)
 
 
 def closed_flows(old: Iterable[Plan], new: Plan) -> tuple[Flow, ...]:
     """Flows of any of the old plans that the new one does not have, each once."""
-    kept = {same_flow(flow) for flow in new.flows}
-    found = {same_flow(flow): flow for plan in old for flow in plan.flows}
+    kept = {flow.wire for flow in new.flows}
+    found = {flow.wire: flow for plan in old for flow in plan.flows}
     return tuple(flow for key, flow in found.items() if key not in kept)
 
 

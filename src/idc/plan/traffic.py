@@ -53,10 +53,14 @@ class Flow:
         return f"{self.source.ref} -> {self.destination.ref} : {self.protocol}/{self.port}"
 
     @property
+    def wire(self) -> Hashable:
+        """What makes two flows the same on the wire, whoever has these addresses."""
+        return self.source.networks, self.destination.networks, self.protocol, self.port
+
+    @property
     def key(self) -> Hashable:
-        """What makes two flows the same on the wire; reasons and dates may be rewritten without opening anything."""
-        ends = self.source, self.destination
-        return (*(end.ref for end in ends), *(end.networks for end in ends), self.protocol, self.port)
+        """What makes two flows the same to people; reasons and dates may be rewritten without opening anything."""
+        return self.source.ref, self.destination.ref, self.wire
 
     @property
     def hosts(self) -> frozenset[str]:

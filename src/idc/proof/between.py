@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from idc.plan.types import Flow, Host, Plan
+from idc.plan.types import Host, Plan
 from idc.proof import from_plan
 from idc.proof.contract import Contracts
 from idc.proof.fields import FAMILIES
@@ -119,7 +119,7 @@ def joint(old: Plan, new: Plan) -> Plan:
         new,
         segments=_merged(((s.name, s.subnet), s) for plan in (old, new) for s in plan.segments),
         containers=_merged((c.name, c) for plan in (old, new) for c in plan.containers),
-        flows=_merged((_wire(flow), flow) for plan in (old, new) for flow in plan.flows),
+        flows=_merged((flow.wire, flow) for plan in (old, new) for flow in plan.flows),
         host_rules=_merged((rule, rule) for plan in (old, new) for rule in plan.host_rules),
         listeners=_merged(((one.visibility, one.address, one.port), one) for p in (old, new) for one in p.listeners),
     )
@@ -140,10 +140,6 @@ def shared(old: Plan, narrowed: Plan, new: Plan) -> Plan:
             one for one in new.listeners if (one.visibility, one.address, one.port, one.container) in listeners
         ),
     )
-
-
-def _wire(flow: Flow) -> tuple[object, ...]:
-    return flow.source.networks, flow.destination.networks, flow.protocol, flow.port
 
 
 def _merged(things: Iterable[tuple[object, Thing]]) -> tuple[Thing, ...]:

@@ -91,7 +91,7 @@ class Side:
         """What of a host's connections begins as a whole: the hosts before and after it on the way let it begin too."""
         regions = self.regions(name)
         assert regions is not None  # something began there
-        uplink = uplink_of(regions.host)
+        uplink = regions.host.uplink
         for begun in self._onward(regions.host, place, entering, uplink):
             link = regions.host.number.get(uplink, -1)
             boxes, nothing = begun.boxes, Boxes.none(begun.boxes.family)
@@ -119,7 +119,7 @@ class Side:
             regions = self.regions(following) if some else None
             if regions is None:
                 continue
-            way_in = regions.host.number[uplink_of(regions.host)]
+            way_in = regions.host.number[regions.host.uplink]
             seen = _as_sent(some, translated=entering.translated).limited(Field.IIF, (way_in, way_in))
             taken = [e.boxes for e in _forward_or(regions, seen, "input") if not e.translated]
             if not taken:
@@ -142,17 +142,12 @@ class Side:
             regions = self.regions(other.name) if some else None
             if regions is None:
                 continue
-            way_out = regions.host.number[uplink_of(regions.host)]
+            way_out = regions.host.number[regions.host.uplink]
             seen = _as_sent(some, translated=False).limited(Field.OIF, (way_out, way_out))
             for place in ("forward", "output"):
                 for entering in real(regions, seen, place):
                     if entering.boxes:
                         yield Begun(other.name, place, entering)
-
-
-def uplink_of(host: HostForwarding) -> str:
-    """The link towards the other hosts."""
-    return next((link.name for link in host.links.values() if link.role == "uplink"), "")
 
 
 def _forward_or(regions: Regions, seen: Boxes, place: Place) -> Iterator[Entering]:

@@ -164,6 +164,11 @@ class HostForwarding:
         return {name: number for number, name in enumerate(self.names)}
 
     @cached_property
+    def uplink(self) -> str:
+        """The link towards the other hosts; empty where there is none."""
+        return next((link.name for link in self.links.values() if link.role == "uplink"), "")
+
+    @cached_property
     def _hooks(self) -> Mapping[tuple[str, Family], tuple[tuple[Table, Chain], ...]]:
         found: dict[tuple[str, Family], list[tuple[Table, Chain]]] = {}
         for table in self.tables:

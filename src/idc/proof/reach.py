@@ -111,7 +111,7 @@ def _translated(regions: Regions, entering: Boxes) -> Iterator[Boxes]:
 
 def _onward(plan: Plan, fabric: Fabric, host: HostForwarding, passed: Boxes, source: int) -> Iterator[Reached]:
     """What leaves a host: on a link of its own it has arrived, by the uplink the next host decides."""
-    uplink = next((link.name for link in host.links.values() if link.role == "uplink"), "")
+    uplink = host.uplink
     way_out = host.number.get(uplink, -1)
     for name, number in host.number.items():
         some = passed.limited(Field.OIF, (number, number))
@@ -139,7 +139,7 @@ def next_hosts(fabric: Fabric, host: HostForwarding, uplink: str) -> Iterator[tu
 
 def _arriving(plan: Plan, host: HostForwarding, boxes: Boxes, source: int) -> Iterator[Reached]:
     regions = Regions(host)
-    link = next(host.number[entry.name] for entry in host.links.values() if entry.role == "uplink")
+    link = host.number[host.uplink]
     low, high = boxes.low.copy(), boxes.high.copy()
     low[:, Field.IIF] = high[:, Field.IIF] = link
     low[:, Field.OIF], high[:, Field.OIF] = Boxes.full(4).low[0, Field.OIF], Boxes.full(4).high[0, Field.OIF]

@@ -260,7 +260,8 @@ def journey(fabric: Fabric, host: str, packet: Packet, prefer: str = "") -> tupl
         following = next_host(fabric, one)
         if following not in fabric.hosts:
             break
-        way_in = next(name for name, entry in fabric.hosts[following].links.items() if entry.role == "uplink")
+        there = fabric.hosts[following]
+        way_in = there.links[there.uplink].name
         began = (packet.destination, packet.destination_port) if packet.ct is Ct.NEW else (None, None)
         after = one.packet
         packet = replace(

@@ -9,9 +9,6 @@ import pytest
 
 from idc.errors import InputError
 from idc.plan.lock import Lock
-from tests.unit.plan.test_lock import folder, lock
-
-__all__ = ["folder", "lock"]  # the fixtures
 
 
 def test_a_lock_from_before_the_list_of_tenants_says_what_to_do(folder: Path) -> None:

@@ -17,20 +17,6 @@ from idc.plan.lockfiles import digest
 from tests.unit.plan import build
 
 
-@pytest.fixture
-def lock() -> Lock:
-    """The lock of two tenants."""
-    _, made = build.plan(build.declare(build.tenant("parks"), build.tenant("tax", build.site(), build.app())))
-    return made
-
-
-@pytest.fixture
-def folder(lock: Lock, tmp_path: Path) -> Path:
-    """Its files."""
-    lock.write(tmp_path / "locks")
-    return tmp_path / "locks"
-
-
 def test_no_folder_is_an_empty_lock(tmp_path: Path) -> None:
     assert Lock.read(tmp_path / "locks") == Lock()
 

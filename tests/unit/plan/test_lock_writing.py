@@ -13,20 +13,6 @@ from idc.plan.lock import Lock
 from tests.unit.plan import build
 
 
-@pytest.fixture
-def lock() -> Lock:
-    """The lock of two tenants."""
-    _, made = build.plan(build.declare(build.tenant("parks"), build.tenant("tax", build.site(), build.app())))
-    return made
-
-
-@pytest.fixture
-def folder(lock: Lock, tmp_path: Path) -> Path:
-    """Its files."""
-    lock.write(tmp_path / "locks")
-    return tmp_path / "locks"
-
-
 def test_a_write_that_was_killed_leaves_a_lock_that_is_read(lock: Lock, folder: Path) -> None:
     (folder / "tenants" / ".roads.yaml.new").write_text("{ half")
     assert Lock.read(folder) == lock
